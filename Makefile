@@ -1,0 +1,47 @@
+# From a bare clone: `make run` or `make test`. Everything is installed into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_STORE := vectorstore/demo
+QUESTION_ZH := 哪些街道不具备行政执法权?
+QUESTION_EN := Which offices lack enforcement power?
+
+.PHONY: run demo test check eval bench screenshots clean
+
+# Runtime and development packages are resolved together, once; the stamp is newer than both lists.
+$(VENV)/.installed: requirements.txt requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=26"
+	$(BIN)/python -m pip install --quiet --progress-bar off -r requirements-dev.txt
+	touch $@
+
+run: demo
+	$(BIN)/python app.py --store $(DEMO_STORE)
+
+demo: $(VENV)/.installed
+	$(BIN)/python ingest.py data/reports --store $(DEMO_STORE)
+	$(BIN)/python -m rag ask "$(QUESTION_ZH)" --store $(DEMO_STORE)
+	$(BIN)/python -m rag ask "$(QUESTION_EN)" --store $(DEMO_STORE)
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pydoclint --quiet rag
+	$(BIN)/lint-imports
+
+eval: $(VENV)/.installed
+	$(BIN)/python ingest.py data/reports --store $(DEMO_STORE)
+	$(BIN)/python evaluate.py data/gold/sample.jsonl --store $(DEMO_STORE) --thresholds data/gold/thresholds.toml --baselines
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m benchmarks
+
+screenshots: $(VENV)/.installed
+	$(BIN)/python benchmarks/screenshots.py --store $(DEMO_STORE)
+
+clean:
+	rm -rf $(VENV) $(DEMO_STORE) .mypy_cache .ruff_cache .pytest_cache

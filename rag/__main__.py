@@ -1,0 +1,139 @@
+"""The command line: ``python -m rag ask | cite | find | reports | verify | rebuild``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rag.errors import RagError, SettingsError
+from rag.pipeline import Rag
+from rag.serialising import (
+    answer_to_dict,
+    cited_paragraph_to_dict,
+    inventory_to_dict,
+    quote_match_to_dict,
+)
+from rag.settings import load_settings
+from rag.terminal import show_answer, show_cited_paragraph, show_inventory, show_matches
+from rag.types import Filters, Route
+
+EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 failed or problems found, 2 bad usage."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except SettingsError as error:
+        _complain(error)
+        return EXIT_USAGE
+    except RagError as error:
+        _complain(error)
+        return EXIT_FAILED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return EXIT_OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m rag", description="Ask the reports, open citations, find quotes.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--store", type=Path, help="folder of the store (default: the setting RAG_STORE, vectorstore)")
+    shared.add_argument("--json", action="store_true", help="print JSON")
+
+    ask = commands.add_parser("ask", parents=[shared], help="answer a question from the reports")
+    ask.add_argument("question")
+    ask.add_argument("--office", action="append", default=[], metavar="NAME", help="only this office (repeatable)")
+    ask.add_argument("--region", action="append", default=[], metavar="NAME", help="only this region (repeatable)")
+    ask.add_argument("--year", action="append", default=[], type=int, metavar="YEAR", help="only this year (repeatable)")
+    ask.add_argument(
+        "--route", choices=[route.value for route in Route if route is not Route.REFUSED], help="override the route"
+    )
+    ask.set_defaults(run=_ask)
+
+    cite = commands.add_parser("cite", parents=[shared], help="open a citation: its paragraph, headings, neighbours")
+    cite.add_argument("citation")
+    cite.set_defaults(run=_cite)
+
+    find = commands.add_parser("find", parents=[shared], help="find where a quote stands")
+    find.add_argument("quote")
+    find.set_defaults(run=_find)
+
+    for name, run, text in (
+        ("reports", _reports, "list the reports, their duplicates and missing years"),
+        ("verify", _verify, "check the catalog against the indexes"),
+        ("rebuild", _rebuild, "build the indexes anew from the catalog, without embedding"),
+    ):
+        commands.add_parser(name, parents=[shared], help=text).set_defaults(run=run)
+    return parser
+
+
+def _ask(options: argparse.Namespace) -> int:
+    filters = Filters(offices=tuple(options.office), regions=tuple(options.region), years=tuple(options.year))
+    with _open(options) as rag:
+        answer = rag.ask(options.question, filters=filters, route=Route(options.route) if options.route else None)
+    _print(answer_to_dict(answer) if options.json else show_answer(answer))
+    return EXIT_OK
+
+
+def _cite(options: argparse.Namespace) -> int:
+    with _open(options) as rag:
+        cited = rag.cite(options.citation)
+    _print(cited_paragraph_to_dict(cited) if options.json else show_cited_paragraph(cited))
+    return EXIT_OK
+
+
+def _find(options: argparse.Namespace) -> int:
+    with _open(options) as rag:
+        matches = rag.find(options.quote)
+    _print([quote_match_to_dict(match) for match in matches] if options.json else show_matches(matches))
+    return EXIT_OK if matches else EXIT_FAILED
+
+
+def _reports(options: argparse.Namespace) -> int:
+    with _open(options) as rag:
+        rows = rag.inventory()
+    _print(inventory_to_dict(rows) if options.json else show_inventory(rows))
+    return EXIT_OK
+
+
+def _verify(options: argparse.Namespace) -> int:
+    with _open(options, owner=True) as rag:
+        checked = rag.verify()
+    if options.json:
+        _print({"problems": list(checked.problems), "notes": list(checked.notes)})
+    else:
+        lines = [*(f"note: {note}" for note in checked.notes), *(f"problem: {item}" for item in checked.problems)]
+        _print("\n".join(lines or ["The catalog and its indexes agree."]))
+    return EXIT_FAILED if checked.problems else EXIT_OK
+
+
+def _rebuild(options: argparse.Namespace) -> int:
+    with _open(options, owner=True) as rag:
+        rag.rebuild()
+        chunks = rag.identity()["chunks"]
+    _print({"rebuilt": chunks} if options.json else f"Both indexes rebuilt from the catalog: {chunks} chunks.")
+    return EXIT_OK
+
+
+def _open(options: argparse.Namespace, *, owner: bool = False) -> Rag:
+    return Rag(load_settings(store=options.store), owner=owner)
+
+
+def _print(output: Any) -> None:  # noqa: ANN401 - text or JSON values
+    text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False, indent=2)
+    sys.stdout.write(text + "\n")
+
+
+def _complain(error: Exception) -> None:
+    sys.stderr.write(f"{error}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

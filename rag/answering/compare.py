@@ -1,0 +1,219 @@
+"""Comparisons and totals: a figure of each report side by side, differences and sums computed with their terms shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rag.answering.draft import Draft
+from rag.answering.figures import asked_figure, states_none
+from rag.answering.passage import ENOUGH_COVERAGE, ENOUGH_DIRECT
+from rag.answering.quoting import quote_span
+from rag.answering.wording import gloss, number_text, office_name, phrase, quoted
+from rag.citations import Marker
+from rag.figures import Figure, convertible
+from rag.questions import Question
+from rag.retrieval import Match, Retrieval, Scope, Sentence
+from rag.types import Fact, Language, ReportMeta, Route
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a comparison: an office and year with its figure, or None where it is not disclosed.
+
+    Attributes:
+        meta: The report that states it.
+        year: The year that the figure is for.
+        sentence: The sentence that states it.
+        figure: The figure, or None.
+        none_stated: True if the sentence says that there was none.
+    """
+
+    meta: ReportMeta
+    year: int | None
+    sentence: Sentence | None = None
+    figure: Figure | None = None
+    none_stated: bool = False
+
+    @property
+    def value(self) -> float | None:
+        """The figure's value; 0 where the report says that there was none."""
+        if self.figure is not None:
+            return self.figure.value
+        return 0.0 if self.none_stated else None
+
+
+def tabulate(question: Question, scope: Scope, retrieval: Retrieval) -> list[Row]:
+    """Return one row an office and year: every report in scope, and the absent years that another report states."""
+    rows = [_row_of(meta, question, retrieval, None) for meta in scope.metas]
+    for year in scope.absent_years:
+        stated = [_row_of(meta, question, retrieval, year) for meta in scope.metas]
+        found = [row for row in stated if row.value is not None]
+        rows.extend(found or ([Row(scope.metas[0], year)] if question.offices and scope.metas else []))
+    if question.years:
+        rows = [row for row in rows if row.year in question.years or row.year is None]
+    return sorted(rows, key=lambda row: (row.meta.office or "", row.meta.region or "", row.year or 0))
+
+
+def _row_of(meta: ReportMeta, question: Question, retrieval: Retrieval, year: int | None) -> Row:
+    """Find the figure of a report; with a year that is not the report's own, only where a sentence names the year."""
+    best: Row | None = None
+    for match in retrieval.matches:
+        sentence = match.sentence
+        if sentence.passage.report.id != meta.id or not _good(match):
+            continue
+        names_year = year is not None and str(year) in sentence.folded
+        if year is not None and not names_year:
+            continue
+        own_year = year if year is not None else _named_own_year(sentence, meta)
+        figure = asked_figure(sentence, question, retrieval.weighted, own_year)
+        if figure is not None:
+            return Row(meta, year or meta.year, sentence, figure)
+        if best is None and states_none(sentence, retrieval.weighted):
+            best = Row(meta, year or meta.year, sentence, None, none_stated=True)
+    return best or Row(meta, year or meta.year)
+
+
+def _named_own_year(sentence: Sentence, meta: ReportMeta) -> int | None:
+    return meta.year if meta.year is not None and str(meta.year) in sentence.folded else None
+
+
+def _good(match: Match) -> bool:
+    return match.coverage >= ENOUGH_COVERAGE and match.direct >= ENOUGH_DIRECT
+
+
+def answer_by_comparison(question: Question, scope: Scope, retrieval: Retrieval, rows: Sequence[Row]) -> Draft:
+    """Show the figures side by side with what follows from them; every number cited or computed from cited ones."""
+    language = question.language
+    marker = Marker()
+    lines = [phrase(language, "compare_table"), "|---|---|---|---|"]
+    facts: list[Fact] = []
+    quotes: list[str] = []
+    for row in rows:
+        number = _cite(row, marker)
+        lines.append(_table_line(row, number, language))
+        if number is not None and row.sentence is not None:
+            quote = marker.citations[number - 1].quote
+            line = f"- {quoted(language, quote, number)}"
+            if line not in quotes:
+                quotes.append(line)
+        if number is not None and row.figure is not None:
+            figure = row.figure
+            indicator = next((c.name for c in question.concepts if c.mentioned(row.sentence.folded)), "") if row.sentence else ""
+            facts.append(Fact(row.meta.office, row.year, indicator, figure.value, figure.unit, figure.qualifier, number))
+    conclusion = _conclusion(question, rows)
+    text = "\n\n".join([*conclusion, "\n".join(lines), "\n".join(quotes)])
+    return Draft(text, question.route, marker.citations, retrieval.contexts, facts=tuple(facts))
+
+
+def _cite(row: Row, marker: Marker) -> int | None:
+    if row.sentence is None:
+        return None
+    around = (row.figure.start, row.figure.end) if row.figure else (0, 1)
+    start, end = quote_span(row.sentence, around)
+    return marker.cite(row.sentence.passage.report, row.sentence.passage.paragraph, start, end)
+
+
+def _table_line(row: Row, number: int | None, language: Language) -> str:
+    figure = row.figure.text if row.figure else "0" if row.none_stated else phrase(language, "undisclosed")
+    evidence = f"[{number}]" if number else ""
+    if row.year != row.meta.year and row.sentence is not None:
+        evidence += phrase(language, "stated_by", year=row.year, source_year=row.meta.year)
+    return f"| {office_name(row.meta, language)} | {row.year or '—'} | {figure} | {evidence} |"
+
+
+def _label(row: Row, rows: Sequence[Row], language: Language) -> str:
+    """Name a row by what tells it apart: its year where the office is the same, else office and year."""
+    if len({(other.meta.office, other.meta.region) for other in rows}) == 1:
+        return str(row.year)
+    return phrase(language, "office_year", office=office_name(row.meta, language), year=f"（{row.year}）" if language == "zh" else f"({row.year})")
+
+
+def _conclusion(question: Question, rows: Sequence[Row]) -> list[str]:
+    known = [row for row in rows if row.value is not None]
+    language = question.language
+    if question.total:
+        return _total(known, rows, language)
+    if question.superlative and len(known) > 2:
+        return _superlative(question, known, language)
+    if len(known) == 2:
+        return _difference(known[0], known[1], rows, language)
+    if len(known) > 2 and len({(row.meta.office, row.meta.region) for row in known}) == 1:
+        return _difference(known[0], known[-1], rows, language)
+    return []
+
+
+def _difference(first: Row, second: Row, rows: Sequence[Row], language: Language) -> list[str]:
+    unit = _shared_unit(first, second)
+    if unit is None:
+        units = [row.figure.unit if row.figure else "" for row in (first, second)]
+        return [phrase(language, "not_comparable", first=units[0], second=units[1])]
+    values = [_value_in(row, unit) for row in (first, second)]
+    inexact = any(row.figure is not None and row.figure.qualifier not in ("exact", "percent") for row in (first, second))
+    notes = [phrase(language, "inexact")] if inexact else []
+    figures = [row.figure.text if row.figure else "0" for row in (first, second)]
+    if values[0] == values[1]:
+        shown = figures[0] + (gloss(first.figure, language) if first.figure else "")
+        return [phrase(language, "same", figure=shown), *notes]
+    direction = phrase(language, "more" if values[1] > values[0] else "fewer")
+    amount = number_text(round(abs(values[1] - values[0]), 6)) + unit
+    high, low = (figures[1], figures[0]) if values[1] > values[0] else (figures[0], figures[1])
+    return [
+        phrase(
+            language,
+            "difference",
+            later=_label(second, rows, language),
+            earlier=_label(first, rows, language),
+            direction=direction,
+            amount=amount,
+            high=high,
+            low=low,
+        ),
+        *notes,
+    ]
+
+
+def _shared_unit(first: Row, second: Row) -> str | None:
+    """Return the unit both can be read in; a stated none takes the other's."""
+    units = [row.figure.unit for row in (first, second) if row.figure is not None]
+    if len(units) < 2:
+        return units[0] if units else ""
+    return units[0] if convertible(units[1], units[0]) is not None else None
+
+
+def _value_in(row: Row, unit: str) -> float:
+    if row.figure is None:
+        return 0.0
+    return row.figure.value * (convertible(row.figure.unit, unit) or 1.0)
+
+
+def _superlative(question: Question, known: Sequence[Row], language: Language) -> list[str]:
+    unit = next((row.figure.unit for row in known if row.figure), "")
+    comparable = [row for row in known if row.figure is None or convertible(row.figure.unit, unit) is not None]
+    choose = max if question.superlative == "most" else min
+    best = choose(comparable, key=lambda row: _value_in(row, unit))
+    figure = best.figure.text if best.figure else "0"
+    name = phrase(
+        language, "office_year", office=office_name(best.meta, language), year=f"（{best.year}）" if language == "zh" else f"({best.year})"
+    )
+    return [phrase(language, question.superlative or "most", office=name, figure=figure)]
+
+
+def _total(known: Sequence[Row], rows: Sequence[Row], language: Language) -> list[str]:
+    """Add what may be added: figures of one unit or units that convert into it; name what was left out."""
+    unit = next((row.figure.unit for row in known if row.figure), "")
+    added = [row for row in known if row.figure is None or convertible(row.figure.unit, unit) is not None]
+    if not added:
+        return []
+    total = round(sum(_value_in(row, unit) for row in added), 6)
+    terms = " + ".join(row.figure.text if row.figure else "0" for row in added)
+    parts = [phrase(language, "total", total=number_text(total), unit=unit, terms=terms)]
+    left_out = [row for row in rows if row not in added]
+    if left_out:
+        names = phrase(language, "separator").join(
+            phrase(language, "office_year", office=office_name(row.meta, language), year=row.year or "") for row in left_out
+        )
+        parts.append(phrase(language, "total_left_out", names=names))
+    if any(row.figure is not None and row.figure.qualifier not in ("exact", "percent") for row in added):
+        parts.append(phrase(language, "inexact"))
+    return parts

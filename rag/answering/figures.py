@@ -1,0 +1,162 @@
+"""Which figure of a sentence is the one asked for. Pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rag.figures import Figure
+from rag.folding import fold
+from rag.questions import Concept, Question
+from rag.retrieval.corpus import Sentence
+from rag.retrieval.matching import Weighted, figures_of, mention_strength
+from rag.survey import Stance, stance_towards
+from rag.survey.stance import clause_around
+
+HEAVY_SHARE = 0.5
+ASKED_UNIT = re.compile(
+    r"(?:多少|几)\s*(个百分点|人次|件次|家次|场次|户次|万元|亿元|块钱|钱|元|件|起|人|名|位|场|次|份|条|户|家|项|处|支|辆|期|篇|册|天|小时|平方米|亩|公里)"
+)
+UNIT_CLASSES = {
+    "money": frozenset({"元", "千元", "万元", "亿元", "美元"}),
+    "share": frozenset({"%", "‰", "个百分点", "百分点", "成"}),
+    "people": frozenset({"人", "名", "位", "人次", "万人", "个"}),
+    "time": frozenset({"天", "小时", "分钟", "课时", "学时", "个工作日", "工作日"}),
+}
+MONEY_ASKED = re.compile(r"钱|金额|经费|资金|罚款|花了|投入|预算|\b(fine[sd]?|money|funding|budget|spen[dt]|cost|invest\w*|yuan|amount)\b")
+SHARE_ASKED = re.compile(r"率|占比|比例|百分|\b(rate|share|percentage|proportion|percent)\b")
+SHARE_PHRASE = re.compile(r"[一-鿿]{0,4}(率|占比|比例)(是|为|有|达)?多少|what (share|percentage|proportion|rate)")
+COUNT_ASKED = re.compile(r"多少|几|how many|how much|number of")
+
+
+def asked_unit_class(question: Question) -> str | None:
+    """Return the class of unit that a question asks for, or None where it leaves that open."""
+    folded = fold(question.text)
+    match = ASKED_UNIT.search(folded)
+    if match:
+        unit = {"钱": "元", "块钱": "元"}.get(match[1], match[1])
+        return next((name for name, units in UNIT_CLASSES.items() if unit in units), "count")
+    if "number" not in question.asked:
+        return None
+    if re.search(r"how many", folded):
+        return None
+    if MONEY_ASKED.search(folded) and not SHARE_ASKED.search(folded):
+        return "money"
+    return None
+
+
+def unit_class(unit: str) -> str:
+    """Return the class of a unit: money, share, people, time or count."""
+    return next((name for name, units in UNIT_CLASSES.items() if unit in units), "count")
+
+
+def fitting(figures: Sequence[Figure], wanted: str | None) -> list[Figure]:
+    """Return the figures whose unit may answer; 人次 and 个 may count what is asked for as 件 or 次."""
+    if wanted is None:
+        return list(figures)
+    loose = {"people": {"people"}, "count": {"count", "people"}, "money": {"money"}, "share": {"share"}, "time": {"time"}}
+    return [figure for figure in figures if unit_class(figure.unit) in loose[wanted]]
+
+
+def heaviest_of(weighted: Sequence[Weighted]) -> Weighted | None:
+    """Return the concept that counts most, among those with a Chinese form."""
+    return max((item for item in weighted if item.concept.words), key=lambda item: item.weight, default=None)
+
+
+def heavy_of(weighted: Sequence[Weighted]) -> list[Weighted]:
+    """Return the concepts that a figure must belong to: those that weigh at least half of the heaviest."""
+    heaviest = heaviest_of(weighted)
+    if heaviest is None:
+        return []
+    return [
+        item
+        for item in weighted
+        if item.concept.words and item.concept.kind != "light" and item.weight >= HEAVY_SHARE * heaviest.weight
+    ] or [heaviest]
+
+
+def belongs(sentence: Sentence, weighted: Sequence[Weighted]) -> bool:
+    """Tell whether a sentence is about every heavy concept, by its own words, its heading or the sentence before it."""
+    siblings = sentence.passage.sentences
+    place = siblings.index(sentence)
+    before = siblings[place - 1].folded if place else ""
+    around = f"{sentence.passage.heading} {before} {sentence.folded}"
+    heavy = heavy_of(weighted)
+    return all(mention_strength(item.concept, around) > 0 for item in heavy) and any(
+        mention_strength(item.concept, sentence.folded) > 0 for item in heavy
+    )
+
+
+def asked_figures(sentence: Sentence, question: Question, weighted: Sequence[Weighted]) -> list[Figure]:
+    """Return the figures of a sentence that the question asks for: a count, a share, or one of each if it asks both."""
+    folded = fold(question.text)
+    if not belongs(sentence, weighted):
+        return []
+    if not (SHARE_ASKED.search(folded) and COUNT_ASKED.search(SHARE_PHRASE.sub("", folded))):
+        figure = asked_figure(sentence, question, weighted)
+        return [figure] if figure else []
+    shares = [figure for figure in figures_of(sentence) if unit_class(figure.unit) == "share"]
+    counts = [figure for figure in figures_of(sentence) if unit_class(figure.unit) != "share"]
+    nearest = [_nearest(group, sentence, weighted, share) for group, share in ((counts, False), (shares, True)) if group]
+    return sorted(nearest, key=lambda figure: figure.start)
+
+
+def asked_figure(
+    sentence: Sentence, question: Question, weighted: Sequence[Weighted], year: int | None = None
+) -> Figure | None:
+    """Return the figure of a sentence that the question asks for, or None.
+
+    The nearest one to what is counted: right after it in its clause (发放宣传资料1000余份), or right before it
+    (26件信访案件). With a year, the figure of the clause that names the year.
+    """
+    figures = fitting(figures_of(sentence), asked_unit_class(question))
+    if not figures:
+        return None
+    if not belongs(sentence, weighted) or states_none(sentence, weighted):
+        return None
+    if year is not None:
+        figures = _of_year(figures, sentence.folded, year) or figures
+    return _nearest(figures, sentence, weighted, SHARE_ASKED.search(fold(question.text)) is not None)
+
+
+def _nearest(figures: Sequence[Figure], sentence: Sentence, weighted: Sequence[Weighted], share: bool) -> Figure:
+    known = [item for item in weighted if item.concept.words]
+    return max(figures, key=lambda figure: (_nearness(figure, sentence.folded, known, share), -figure.start))
+
+
+def _of_year(figures: Sequence[Figure], folded: str, year: int) -> list[Figure]:
+    place = folded.find(str(year))
+    if place < 0:
+        return []
+    following = re.search(r"20\d\d", folded[place + 4 :])
+    end = place + 4 + following.start() if following else len(folded)
+    return [figure for figure in figures if place <= figure.start < end]
+
+
+def _nearness(figure: Figure, folded: str, weighted: Sequence[Weighted], share_asked: bool) -> float:
+    left, right = clause_around(folded, figure.start, figure.end)
+    clause = folded[left:right]
+    score = 0.0
+    for item in weighted:
+        strength = mention_strength(item.concept, clause)
+        if strength:
+            score += item.weight * strength * (1.0 + _adjacency(figure, left, clause, item.concept))
+    if (unit_class(figure.unit) == "share") != share_asked:
+        score *= 0.5
+    return score
+
+
+def _adjacency(figure: Figure, left: int, clause: str, concept: Concept) -> float:
+    """1 where the figure touches the mention, less with distance."""
+    gaps = [
+        figure.start - left - end if end <= figure.start - left else start - (figure.end - left) + 1
+        for start, end in concept.positions(clause)
+    ]
+    nearest = min((gap for gap in gaps if gap >= 0), default=30)
+    return 1.0 / (1.0 + 0.3 * nearest)
+
+
+def states_none(sentence: Sentence, weighted: Sequence[Weighted]) -> bool:
+    """Tell whether a sentence says that there was none of a heavy concept (无败诉)."""
+    section = sentence.passage.paragraph.section_kind
+    return any(stance_towards(item.concept, sentence.folded, section) is Stance.DENIES for item in heavy_of(weighted))

@@ -1,0 +1,252 @@
+"""Answers from passages: the sentences that answer, verbatim, best first, grouped by report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rag.answering.draft import Draft
+from rag.answering.figures import asked_figures, heaviest_of, states_none
+from rag.answering.quoting import quote_span
+from rag.answering.refusal import refuse
+from rag.answering.wording import gloss, phrase, quoted, report_name
+from rag.citations import Marker
+from rag.figures import Figure
+from rag.questions import Question
+from rag.retrieval import Match, Passage, Retrieval, Scope, Sentence, Weighted
+from rag.retrieval.matching import mention_strength
+from rag.types import Fact, Language, ReportMeta, Route, SectionKind
+
+ENOUGH_COVERAGE = 0.55
+"""Share of the question's weight that the best sentence, with its surroundings, must meet; else the reports do not say."""
+ENOUGH_DIRECT = 0.25
+"""Share that it must meet by its own words."""
+NEARLY_AS_GOOD = 0.8
+SENTENCES, LIST_ITEMS, REPORTS = 3, 8, 5
+CONTINUES = re.compile(r"^(即|具体|包括|分别|主要(是|有|包括)|其中|一是|首先|第一|1[.、])")
+ITEM = re.compile(r"^([一二三四五六七八九十]+是|[(（][一二三四五六七八九十]+[)）]|[一二三四五六七八九十]+、|\d{1,2}[.、．])")
+
+
+@dataclass(frozen=True)
+class ReportAnswer:
+    """What one report answers: its sentences, best first, and the figure asked for."""
+
+    meta: ReportMeta
+    sentences: tuple[Sentence, ...]
+    figures: tuple[Figure, ...] = ()
+    figure_sentence: Sentence | None = None
+
+
+def answer_from_passages(
+    question: Question, scope: Scope, retrieval: Retrieval, passages: Sequence[Passage]
+) -> Draft:
+    """Answer from the sentences that meet the question, or refuse.
+
+    Args:
+        question: The question.
+        scope: The reports searched.
+        retrieval: What retrieval found in them.
+        passages: Every passage of the reports in scope that may be quoted, in report order.
+    """
+    if question.sections and not [item for item in retrieval.weighted if item.concept.kind != "light"]:
+        listed = _section_items(question, passages)
+        if listed:
+            return _compose(question, scope, retrieval, listed, passages)
+    good = [match for match in retrieval.matches if _answers(match, question, retrieval.weighted)]
+    if not good:
+        return refuse(question, scope, retrieval)
+    figures_wanted = "number" in question.asked
+    if figures_wanted:
+        with_figure = [match for match in good if _gives_figure(match, question, retrieval.weighted)]
+        if not with_figure:
+            return refuse(question, scope, retrieval, "refusal_no_figure")
+        good = with_figure
+    answers = _by_report(good, question, retrieval.weighted, passages)
+    return _compose(question, scope, retrieval, answers, passages)
+
+
+def _answers(match: Match, question: Question, weighted: Sequence[Weighted]) -> bool:
+    """Tell whether a sentence meets enough of the question, the heaviest concept among it."""
+    if match.coverage < ENOUGH_COVERAGE or match.direct < ENOUGH_DIRECT:
+        return False
+    heaviest = heaviest_of(weighted)
+    if heaviest is None:
+        return False
+    passage = match.sentence.passage
+    return mention_strength(heaviest.concept, f"{passage.heading} {passage.folded}") > 0
+
+
+def _gives_figure(match: Match, question: Question, weighted: Sequence[Weighted]) -> bool:
+    return bool(asked_figures(match.sentence, question, weighted)) or states_none(match.sentence, weighted)
+
+
+def _by_report(
+    good: Sequence[Match], question: Question, weighted: Sequence[Weighted], passages: Sequence[Passage]
+) -> list[ReportAnswer]:
+    """Group the sentences that are nearly as good as the best by report, the best report first."""
+    best = good[0].score
+    limit = LIST_ITEMS if "list" in question.asked or "how" in question.asked else SENTENCES
+    chosen: dict[str, list[Sentence]] = {}
+    for match in good:
+        if match.score < NEARLY_AS_GOOD * best:
+            break
+        sentences = chosen.setdefault(match.sentence.passage.report.id, [])
+        if len(sentences) < (1 if "number" in question.asked and sentences and len(chosen) > 1 else limit):
+            sentences.append(match.sentence)
+    answers = []
+    for report_id, sentences in list(chosen.items())[:REPORTS]:
+        extended = _with_continuations(sentences, question, limit)
+        figures, place = _figures_of(sentences, question, weighted)
+        meta = next(passage.report for passage in passages if passage.report.id == report_id)
+        answers.append(ReportAnswer(meta, tuple(extended), figures, place))
+    return answers
+
+
+def _figures_of(
+    sentences: Sequence[Sentence], question: Question, weighted: Sequence[Weighted]
+) -> tuple[tuple[Figure, ...], Sentence | None]:
+    """Return the figures to bring forward, from the first sentence that settles the matter; none if it says none."""
+    if "number" not in question.asked:
+        return (), None
+    for sentence in sentences:
+        if states_none(sentence, weighted):
+            return (), sentence
+        figures = asked_figures(sentence, question, weighted)
+        if figures:
+            return tuple(figures), sentence
+    return (), None
+
+
+def _with_continuations(sentences: Sequence[Sentence], question: Question, limit: int) -> list[Sentence]:
+    """Add what a sentence only announces: the sentence after it that begins 即, 包括, 一是, or its list of items."""
+    extended: list[Sentence] = []
+    for sentence in sentences:
+        if sentence not in extended:
+            extended.append(sentence)
+        siblings = sentence.passage.sentences
+        place = siblings.index(sentence)
+        following = siblings[place + 1 : place + 1 + limit]
+        announces = sentence.text.rstrip().endswith(("：", ":")) or len(sentence.text) < 12
+        for index, next_sentence in enumerate(following):
+            if not (announces and index == 0) and not CONTINUES.search(next_sentence.folded) and not (
+                index and "list" in question.asked and ITEM.search(next_sentence.folded)
+            ):
+                break
+            if next_sentence not in extended:
+                extended.append(next_sentence)
+    return extended
+
+
+def _section_items(question: Question, passages: Sequence[Passage]) -> list[ReportAnswer]:
+    """List what stands in the sections asked for: their items if they have any, else their sentences."""
+    chosen: dict[str, list[Sentence]] = {}
+    for passage in passages:
+        if passage.paragraph.section_kind in question.sections and passage.paragraph.kind != "title":
+            chosen.setdefault(passage.report.id, []).extend(passage.sentences)
+    answers = []
+    for sentences in list(chosen.values())[:REPORTS]:
+        items = [sentence for sentence in sentences if ITEM.search(sentence.folded)]
+        top_headings = {sentence for sentence in items if _is_top_heading(sentence)}
+        items = [sentence for sentence in items if sentence not in top_headings]
+        picked = items or [sentence for sentence in sentences if not _is_top_heading(sentence)]
+        if picked:
+            answers.append(ReportAnswer(picked[0].passage.report, tuple(picked[: LIST_ITEMS + 4])))
+    return answers
+
+
+def _is_top_heading(sentence: Sentence) -> bool:
+    paragraph = sentence.passage.paragraph
+    return paragraph.kind == "heading" and len(paragraph.path) <= 1
+
+
+def _compose(
+    question: Question,
+    scope: Scope,
+    retrieval: Retrieval,
+    answers: Sequence[ReportAnswer],
+    passages: Sequence[Passage],
+) -> Draft:
+    marker = Marker()
+    facts: list[Fact] = []
+    parts = []
+    for answer in answers:
+        quotes = [_bullet(sentence, answer, marker, question.language) for sentence in answer.sentences]
+        parts.append("\n".join([_lead(answer, question, retrieval.weighted, marker, passages), "", *quotes]))
+        facts.extend(_facts(answer, marker, question))
+    notes = ()
+    if scope.absent_years:
+        years = phrase(question.language, "separator").join(map(str, scope.absent_years))
+        notes = (phrase(question.language, "absent_year", years=years),)
+    return Draft("\n\n".join(parts), Route.PASSAGE, marker.citations, retrieval.contexts, facts=tuple(facts), notes=notes)
+
+
+def _lead(
+    answer: ReportAnswer,
+    question: Question,
+    weighted: Sequence[Weighted],
+    marker: Marker,
+    passages: Sequence[Passage],
+) -> str:
+    language, name = question.language, report_name(answer.meta, question.language)
+    if answer.figures:
+        shown = phrase(language, "separator").join(f"**{figure.text}**{gloss(figure, language)}" for figure in answer.figures)
+        return phrase(language, "figure_lead", report=name, figure=shown)
+    first = answer.sentences[0]
+    plan_only = all(s.passage.paragraph.section_kind is SectionKind.PLAN for s in answer.sentences)
+    if plan_only and not question.planned and SectionKind.PLAN not in question.sections:
+        return phrase(language, "planned_lead", report=name, heading=_top_heading(first, marker, passages))
+    if ("whether" in question.asked and not question.lack) or "number" in question.asked:
+        if states_none(answer.figure_sentence or first, weighted):
+            return phrase(language, "denied_lead", report=name)
+    return phrase(language, "lead", report=name)
+
+
+def _top_heading(sentence: Sentence, marker: Marker, passages: Sequence[Passage]) -> str:
+    """Return the heading of the top section that a sentence stands in, with a marker if it has a line of its own."""
+    heading = sentence.passage.paragraph.path[0] if sentence.passage.paragraph.path else ""
+    for passage in passages:
+        paragraph = passage.paragraph
+        if paragraph.kind == "heading" and paragraph.path == (heading,) and passage.report == sentence.passage.report:
+            return f"“{heading}”[{marker.cite(passage.report, paragraph, 0, len(paragraph.text))}]"
+    return f"“{heading}”"
+
+
+def _bullet(sentence: Sentence, answer: ReportAnswer, marker: Marker, language: Language) -> str:
+    around = None
+    if answer.figures and sentence is answer.figure_sentence:
+        around = (answer.figures[0].start, answer.figures[-1].end)
+    start, end = quote_span(sentence, around)
+    number = marker.cite(sentence.passage.report, sentence.passage.paragraph, start, end)
+    return f"- {quoted(language, sentence.passage.paragraph.text[start:end], number)}"
+
+
+def _facts(answer: ReportAnswer, marker: Marker, question: Question) -> list[Fact]:
+    facts = ((figure, _marker_of(figure, answer, marker)) for figure in answer.figures)
+    sentence = answer.figure_sentence
+    if sentence is None:
+        return []
+    indicator = next((concept.name for concept in question.concepts if concept.mentioned(sentence.folded)), "")
+    return [
+        Fact(answer.meta.office, answer.meta.year, indicator, figure.value, figure.unit, figure.qualifier, number)
+        for figure, number in facts
+        if number is not None
+    ]
+
+
+def _marker_of(figure: Figure, answer: ReportAnswer, marker: Marker) -> int | None:
+    """Return the marker of the citation whose quote holds the figure."""
+    sentence = answer.figure_sentence
+    if sentence is None:
+        return None
+    return next(
+        (
+            citation.marker
+            for citation in marker.citations
+            if citation.report_id == answer.meta.id
+            and citation.paragraph == sentence.passage.paragraph.number
+            and citation.start <= sentence.start + figure.start
+            and sentence.start + figure.end <= citation.end
+        ),
+        None,
+    )

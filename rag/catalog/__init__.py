@@ -1,0 +1,20 @@
+"""The catalog: reports, paragraphs, chunks and their vectors, the source of truth that every index derives from."""
+
+from __future__ import annotations
+
+from rag.catalog.lock import WRITER_LOCK, ProcessLock
+from rag.catalog.offices import matching_offices
+from rag.catalog.records import BuiltWith, FileRecord, InventoryRow, StoredReport, VectorTable
+from rag.catalog.store import Catalog
+
+__all__ = [
+    "WRITER_LOCK",
+    "BuiltWith",
+    "Catalog",
+    "FileRecord",
+    "InventoryRow",
+    "ProcessLock",
+    "StoredReport",
+    "VectorTable",
+    "matching_offices",
+]

@@ -1,0 +1,54 @@
+"""A lock that one process at a time holds, and that tells who holds it."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+WRITER_LOCK = "write.lock"
+
+
+class ProcessLock:
+    """An operating-system lock on a file; it goes with its process, however that ends.
+
+    Who holds it stands beside it in ``<name>.holder`` (the locked file itself cannot be read everywhere).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = FileLock(path, timeout=0, thread_local=False, preserve_lock_file=True)
+        self._holder = path.with_name(f"{path.name}.holder")
+
+    @property
+    def held(self) -> bool:
+        """True while this object holds the lock."""
+        return self._lock.is_locked
+
+    def acquire(self) -> bool:
+        """Take the lock if it is free; False if another has it, or the folder is read-only."""
+        if self.held:
+            return True
+        try:
+            self._lock.acquire()
+        except (Timeout, OSError):
+            return False
+        note = {"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
+        self._holder.write_text(json.dumps(note), encoding="utf-8")
+        return True
+
+    def release(self) -> None:
+        """Give the lock back; harmless when it is not held."""
+        if self.held:
+            self._holder.unlink(missing_ok=True)
+            self._lock.release()
+
+    def holder(self) -> str:
+        """Say who holds the lock, as far as is known: ``process 4711 since 2024-01-31T08:00:00+00:00``."""
+        try:
+            note = json.loads(self._holder.read_text(encoding="utf-8"))
+            return f"process {note['pid']} since {note['since']}"
+        except (OSError, ValueError, KeyError, TypeError):
+            return "another process"

@@ -1,0 +1,209 @@
+"""Queries: each takes an open connection and returns our own types."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Select, func, select
+
+from rag.catalog import schema
+from rag.catalog.records import FileRecord, InventoryRow, Matrix, VectorTable
+from rag.catalog.rows import to_chunk, to_matrix, to_meta, to_paragraph, to_section
+from rag.types import Chunk, Paragraph, Report, ReportMeta, Section, SectionKind
+
+_SLICE = 500
+"""Values in one IN list; SQLite takes 32,766, but a plan is made for each length."""
+
+_PARAGRAPH = [schema.paragraphs.c[name] for name in ("number", "text", "kind", "section", "path", "section_kind")]
+_SECTION = [schema.sections.c[name] for name in ("index", "level", "heading", "parent", "kind")]
+_CHUNK = [
+    schema.chunks.c[name]
+    for name in ("id", "report_id", "ordinal", "spans", "text", "embedding_text", "path", "section_kind", "tokens")
+]
+
+
+def meta_value(connection: Connection, key: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a stored value, or None."""
+    return connection.scalar(select(schema.meta.c.value).where(schema.meta.c.key == key))
+
+
+def metas(connection: Connection) -> dict[str, ReportMeta]:
+    """Return all reports by id, ordered by region, office, year and source; unknown ones last."""
+    rows = [to_meta(row) for row in connection.execute(select(schema.reports))]
+    rows.sort(key=lambda meta: (meta.region or "\uffff", meta.office or "\uffff", meta.year or 9999, meta.source))
+    return {meta.id: meta for meta in rows}
+
+
+def report(connection: Connection, report_id: str) -> Report | None:
+    """Return a report whole."""
+    row = connection.execute(select(schema.reports).where(schema.reports.c.id == report_id)).first()
+    if row is None:
+        return None
+    sections = _sections(connection, report_id)
+    return Report(to_meta(row), sections, paragraphs(connection, [report_id]).get(report_id, ()))
+
+
+def _sections(connection: Connection, report_id: str) -> tuple[Section, ...]:
+    table = schema.sections.c
+    query = select(*_SECTION).where(table.report_id == report_id).order_by(table.index)
+    return tuple(to_section(row) for row in connection.execute(query))
+
+
+def paragraph(connection: Connection, report_id: str, number: int) -> Paragraph | None:
+    """Return one paragraph."""
+    table = schema.paragraphs.c
+    row = connection.execute(select(*_PARAGRAPH).where(table.report_id == report_id, table.number == number)).first()
+    return to_paragraph(row) if row else None
+
+
+def paragraphs(connection: Connection, report_ids: Iterable[str] | None) -> dict[str, tuple[Paragraph, ...]]:
+    """Return the paragraphs of reports, in order."""
+    table = schema.paragraphs.c
+    query = select(table.report_id, *_PARAGRAPH).order_by(table.report_id, table.number)
+    rows = _rows(connection, query, table.report_id, report_ids)
+    found = {
+        report_id: tuple(to_paragraph(row[1:]) for row in group) for report_id, group in groupby(rows, itemgetter(0))
+    }
+    if report_ids is None:
+        return found
+    return {report_id: found[report_id] for report_id in report_ids if report_id in found}
+
+
+def chunks(connection: Connection, chunk_ids: Iterable[str]) -> dict[str, Chunk]:
+    """Return chunks by id, in the order asked for; unknown ids are left out."""
+    wanted = list(chunk_ids)
+    found = {row[0]: to_chunk(row) for row in _rows(connection, select(*_CHUNK), schema.chunks.c.id, wanted)}
+    return {chunk_id: found[chunk_id] for chunk_id in wanted if chunk_id in found}
+
+
+def report_chunks(connection: Connection, report_id: str) -> tuple[Chunk, ...]:
+    """Return a report's chunks in order."""
+    table = schema.chunks.c
+    query = select(*_CHUNK).where(table.report_id == report_id).order_by(table.ordinal)
+    return tuple(to_chunk(row) for row in connection.execute(query))
+
+
+def chunk_texts(connection: Connection) -> Iterator[tuple[str, str, str, str]]:
+    """Yield (id, report id, section kind, text with its headings) of all chunks, in row order."""
+    table = schema.chunks.c
+    query = select(table.id, table.report_id, table.section_kind, table.embedding_text).order_by(table.row)
+    for row in connection.execute(query.execution_options(yield_per=5_000)):
+        yield tuple(row)
+
+
+def vectors(
+    connection: Connection, dimension: int, report_ids: Iterable[str] | None = None, changed_after: int = -1
+) -> VectorTable:
+    """Return vectors, of all chunks or of some reports' or of reports written after a point of the change counter."""
+    table = schema.chunks.c
+    query = (
+        select(table.id, table.report_id, table.section_kind, schema.vectors.c.vector)
+        .join(schema.vectors, schema.vectors.c.row == table.row)
+        .order_by(table.row)
+    )
+    if changed_after >= 0:
+        query = query.join(schema.reports, schema.reports.c.id == table.report_id).where(
+            schema.reports.c.changed > changed_after
+        )
+    return _vector_table(list(_rows(connection, query, table.report_id, report_ids)), dimension)
+
+
+def _vector_table(rows: Sequence[Sequence[Any]], dimension: int) -> VectorTable:
+    matrix: Matrix = to_matrix([row[3] for row in rows], dimension)
+    ids, report_ids, kinds = (np.array([row[column] for row in rows], dtype=np.str_) for column in range(3))
+    return VectorTable(ids, report_ids, kinds, matrix)
+
+
+def removed_chunks(connection: Connection, changed_after: int) -> list[str]:
+    """Return ids of chunks taken out after a point of the change counter; some may have come back since."""
+    table = schema.removals.c
+    return list(connection.scalars(select(table.chunk_id).where(table.changed > changed_after)))
+
+
+def count(connection: Connection, table: str) -> int:
+    """Return a table's number of rows."""
+    return connection.scalar(select(func.count()).select_from(schema.metadata.tables[table])) or 0
+
+
+def file_records(connection: Connection) -> dict[str, FileRecord]:
+    """Return all files taken in, by path."""
+    table = schema.files.c
+    query = select(table.path, table.report_id, table.source, table.hash, table.reader, table.overrides)
+    return {row[0]: FileRecord(*row) for row in connection.execute(query)}
+
+
+def report_path(connection: Connection, report_id: str) -> str | None:
+    """Return the file that a report was read from, or None."""
+    return connection.scalar(select(schema.reports.c.path).where(schema.reports.c.id == report_id))
+
+
+def inventory(connection: Connection) -> list[InventoryRow]:
+    """Return what is known of every report, with its counts and its duplicates."""
+    paragraph_counts = _counts(connection, schema.paragraphs.c.report_id)
+    chunk_counts = _counts(connection, schema.chunks.c.report_id)
+    details = {row.id: row for row in connection.execute(select(schema.reports))}
+    duplicates: dict[str, list[str]] = defaultdict(list)
+    for path, record in sorted(file_records(connection).items()):
+        if details[record.report_id].path != path:
+            duplicates[record.report_id].append(path)
+    return [
+        InventoryRow(
+            meta=meta,
+            path=details[report_id].path,
+            format=details[report_id].format,
+            added_at=details[report_id].added_at,
+            paragraphs=paragraph_counts.get(report_id, 0),
+            chunks=chunk_counts.get(report_id, 0),
+            duplicates=tuple(duplicates[report_id]),
+        )
+        for report_id, meta in metas(connection).items()
+    ]
+
+
+def _counts(connection: Connection, column: Any) -> dict[str, int]:  # noqa: ANN401
+    return {row[0]: row[1] for row in connection.execute(select(column, func.count()).group_by(column))}
+
+
+def in_kinds(table: VectorTable, section_kinds: Iterable[SectionKind]) -> VectorTable:
+    """Return the rows whose section is of one of the kinds."""
+    kinds = [kind.value for kind in section_kinds]
+    return take(table, np.isin(table.section_kinds, kinds)) if kinds else table
+
+
+def take(table: VectorTable, mask: Any) -> VectorTable:  # noqa: ANN401 - a boolean array
+    """Return the rows where ``mask`` is true."""
+    return VectorTable(table.ids[mask], table.report_ids[mask], table.section_kinds[mask], table.matrix[mask])
+
+
+def _rows(connection: Connection, query: Select[Any], column: Any, values: Iterable[str] | None) -> Iterator[Any]:  # noqa: ANN401
+    """Yield the query's rows, restricted to ``values`` of ``column`` unless None."""
+    if values is None:
+        yield from connection.execute(query)
+        return
+    wanted = list(dict.fromkeys(values))
+    for start in range(0, len(wanted), _SLICE):
+        yield from connection.execute(query.where(column.in_(wanted[start : start + _SLICE])))
+
+
+def problems(connection: Connection) -> list[str]:
+    """Return what is wrong with the catalog itself."""
+    found = [f"catalog file: {row[0]}" for row in connection.exec_driver_sql("PRAGMA quick_check") if row[0] != "ok"]
+    orphans = connection.exec_driver_sql("PRAGMA foreign_key_check")
+    found += [f"catalog: a row of {row[0]} belongs to nothing" for row in orphans]
+    chunk_table, vector_table = schema.chunks, schema.vectors
+    bare = connection.scalars(
+        select(chunk_table.c.id)
+        .outerjoin(vector_table, vector_table.c.row == chunk_table.c.row)
+        .where(vector_table.c.row.is_(None))
+    )
+    found += [f"catalog: chunk {chunk_id} has no vector" for chunk_id in bare]
+    size = 4 * int(meta_value(connection, "dimension") or 0)
+    odd = connection.scalar(
+        select(func.count()).select_from(vector_table).where(func.length(vector_table.c.vector) != size)
+    )
+    return found + ([f"catalog: {odd} vectors are not of the store's dimension"] if odd else [])

@@ -1,0 +1,127 @@
+"""Between table rows and the shared types."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from rag.catalog.records import Matrix
+from rag.types import Chunk, Paragraph, Report, ReportMeta, Section, SectionKind, Span
+
+_KINDS = {kind.value: kind for kind in SectionKind}
+
+
+def to_meta(row: Any) -> ReportMeta:  # noqa: ANN401 - a database row
+    """Build a report's metadata from its row."""
+    return ReportMeta(
+        id=row.id,
+        source=row.source,
+        title=row.title,
+        office=row.office,
+        office_variants=tuple(row.office_variants),
+        region=row.region,
+        year=row.year,
+        issued=row.issued,
+        notes=tuple(row.notes),
+    )
+
+
+def to_section(row: Any) -> Section:  # noqa: ANN401
+    """Build a section from (index, level, heading, parent, kind)."""
+    index, level, heading, parent, kind = row
+    return Section(index, level, heading, parent, _KINDS[kind])
+
+
+def to_paragraph(row: Any) -> Paragraph:  # noqa: ANN401
+    """Build a paragraph from (number, text, kind, section, path, section_kind)."""
+    number, text, kind, section, path, section_kind = row
+    return Paragraph(number, text, kind, section, _path(path), _KINDS[section_kind])
+
+
+def to_chunk(row: Any) -> Chunk:  # noqa: ANN401
+    """Build a chunk from its columns, in the order of ``Chunk``'s fields."""
+    chunk_id, report_id, ordinal, spans, text, embedding_text, path, section_kind, tokens = row
+    return Chunk(
+        id=chunk_id,
+        report_id=report_id,
+        ordinal=ordinal,
+        spans=tuple(Span(*span) for span in json.loads(spans)),
+        text=text,
+        embedding_text=embedding_text,
+        path=_path(path),
+        section_kind=_KINDS[section_kind],
+        tokens=tokens,
+    )
+
+
+def section_rows(report: Report) -> list[dict[str, Any]]:
+    """Return the rows of a report's sections."""
+    return [
+        {
+            "report_id": report.meta.id,
+            "index": section.index,
+            "level": section.level,
+            "heading": section.heading,
+            "parent": section.parent,
+            "kind": section.kind.value,
+        }
+        for section in report.sections
+    ]
+
+
+def paragraph_rows(report: Report) -> list[dict[str, Any]]:
+    """Return the rows of a report's paragraphs."""
+    return [
+        {
+            "report_id": report.meta.id,
+            "number": paragraph.number,
+            "text": paragraph.text,
+            "kind": paragraph.kind,
+            "section": paragraph.section,
+            "path": _json(paragraph.path),
+            "section_kind": paragraph.section_kind.value,
+        }
+        for paragraph in report.paragraphs
+    ]
+
+
+def chunk_rows(chunks: Iterable[Chunk]) -> list[dict[str, Any]]:
+    """Return the rows of chunks, without their row numbers."""
+    return [
+        {
+            "id": chunk.id,
+            "report_id": chunk.report_id,
+            "ordinal": chunk.ordinal,
+            "spans": json.dumps([[span.paragraph, span.start, span.end] for span in chunk.spans]),
+            "text": chunk.text,
+            "embedding_text": chunk.embedding_text,
+            "path": _json(chunk.path),
+            "section_kind": chunk.section_kind.value,
+            "tokens": chunk.tokens,
+        }
+        for chunk in chunks
+    ]
+
+
+def to_bytes(vector: Matrix) -> bytes:
+    """Return a vector as little-endian float32."""
+    return vector.astype("<f4", copy=False).tobytes()
+
+
+def to_matrix(blobs: list[bytes], dimension: int) -> Matrix:
+    """Return stored vectors as an (n, dimension) matrix."""
+    return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(blobs), dimension)
+
+
+def _json(path: tuple[str, ...]) -> str:
+    return json.dumps(path, ensure_ascii=False)
+
+
+@lru_cache(maxsize=65_536)
+def _path(text: str) -> tuple[str, ...]:
+    """Paragraphs of a section share their path, so it is parsed once."""
+    return tuple(json.loads(text))

@@ -1,0 +1,300 @@
+"""The catalog: the store's source of truth."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from sqlalchemy import inspect
+
+from rag.catalog import read, schema, write
+from rag.catalog.database import CATALOG_FILE, open_engine, reading, translated, writing
+from rag.catalog.offices import select as select_reports
+from rag.catalog.records import BuiltWith, FileRecord, InventoryRow, StoredReport, VectorTable
+from rag.errors import ModelMismatch, StoreDamaged, StoreError
+from rag.types import Chunk, Filters, Paragraph, Report, ReportMeta, SectionKind
+
+CACHED_VECTORS = 50_000
+"""Chunks up to which all vectors stay in memory (75 MB at 384 dimensions), whatever is asked for."""
+
+
+class Catalog:
+    """Reports with their text, chunks and vectors, in one transactional database; safe to share between threads."""
+
+    def __init__(self, store: Path) -> None:
+        self.store = store
+        self._path = store / CATALOG_FILE
+        self._engine = open_engine(self._path)
+        self._cache = threading.Lock()
+        self._id: str | None = None
+        self._metas: tuple[int, dict[str, ReportMeta]] | None = None
+        self._vectors: tuple[int, VectorTable] | None = None
+
+    @classmethod
+    def open(cls, store: Path, built_with: BuiltWith | None = None, *, create: bool = False) -> Catalog:
+        """Open the catalog of a store folder.
+
+        Raises:
+            StoreError: there is no store and ``create`` is False, or the folder cannot be made.
+            ModelMismatch: the store was built with another model, chunk size or prefix than ``built_with``.
+            StoreDamaged: the file is not a catalog of this version.
+        """
+        store = store.absolute()
+        if create:
+            _make_folder(store)
+        elif not (store / CATALOG_FILE).exists():
+            raise StoreError(
+                f"There is no store in {str(store)!r}. Build one with `python ingest.py PATH… --store {store}`, or "
+                "name another folder (--store or RAG_STORE)."
+            )
+        catalog = cls(store)
+        try:
+            catalog._prepare(built_with, create)
+        except BaseException:
+            catalog.close()
+            raise
+        return catalog
+
+    def _prepare(self, built_with: BuiltWith | None, create: bool) -> None:
+        with translated(self._path), self._engine.connect() as connection:
+            known = inspect(connection).has_table(schema.meta.name)
+        if not known:
+            if not create:
+                raise StoreDamaged(
+                    f"{str(self._path)!r} holds no catalog. Put a backup copy of the store in its place, or move the "
+                    "folder away and run `python ingest.py` on your reports again."
+                )
+            self._create()
+        with reading(self._engine, self._path) as connection:
+            version = read.meta_value(connection, "schema_version")
+            stored = read.meta_value(connection, "built_with")
+        if version != schema.SCHEMA_VERSION:
+            raise StoreDamaged(
+                f"The catalog {str(self._path)!r} has schema version {version!r}, this program reads "
+                f"{schema.SCHEMA_VERSION}. Ingest the reports into a new folder: `python ingest.py PATH… --store NEW`."
+            )
+        if built_with is None:
+            return
+        if stored is None:
+            if create:
+                self._set_built_with(built_with)
+        elif (found := BuiltWith(**stored)) != built_with:
+            raise ModelMismatch(_mismatch(self.store, found, built_with))
+
+    def _create(self) -> None:
+        with writing(self._engine, self._path) as connection:
+            schema.metadata.create_all(connection)
+            if read.meta_value(connection, "schema_version") is None:
+                write.set_meta(connection, "schema_version", schema.SCHEMA_VERSION)
+                write.set_meta(connection, "catalog_id", uuid.uuid4().hex)
+                write.set_meta(connection, "changed", 0)
+
+    def _set_built_with(self, built_with: BuiltWith) -> None:
+        with writing(self._engine, self._path) as connection:
+            write.set_meta(connection, "built_with", asdict(built_with))
+
+    def close(self) -> None:
+        """Close the database."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Catalog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Reading
+
+    def change_counter(self) -> int:
+        """Return the number of changes committed so far."""
+        return int(self._value("changed"))
+
+    def catalog_id(self) -> str:
+        """Return what tells this catalog from any other."""
+        if self._id is None:
+            self._id = str(self._value("catalog_id"))
+        return self._id
+
+    def dimension(self) -> int | None:
+        """Return the length of the stored vectors, or None before the first."""
+        value = self._value("dimension")
+        return None if value is None else int(value)
+
+    def _value(self, key: str) -> Any:  # noqa: ANN401 - any JSON value
+        with reading(self._engine, self._path) as connection:
+            return read.meta_value(connection, key)
+
+    def metas(self) -> dict[str, ReportMeta]:
+        """Return all reports by id, ordered by region, office, year and source."""
+        with self._cache:
+            with reading(self._engine, self._path) as connection:
+                changed = int(read.meta_value(connection, "changed"))
+                if self._metas is None or self._metas[0] != changed:
+                    self._metas = (changed, read.metas(connection))
+            return self._metas[1]
+
+    def report_metas(self, filters: Filters | None = None) -> list[ReportMeta]:
+        """Return the reports that satisfy the filters; section kinds do not restrict reports."""
+        return select_reports(self.metas().values(), filters or Filters())
+
+    def report(self, report_id: str) -> Report | None:
+        """Return a report whole, or None if there is none with this id."""
+        with reading(self._engine, self._path) as connection:
+            return read.report(connection, report_id)
+
+    def paragraph(self, report_id: str, number: int) -> Paragraph | None:
+        """Return one paragraph, or None."""
+        with reading(self._engine, self._path) as connection:
+            return read.paragraph(connection, report_id, number)
+
+    def paragraphs(self, report_ids: Iterable[str] | None = None) -> dict[str, tuple[Paragraph, ...]]:
+        """Return the paragraphs of reports (None: all) in order, by report id."""
+        with reading(self._engine, self._path) as connection:
+            return read.paragraphs(connection, None if report_ids is None else list(report_ids))
+
+    def chunks(self, chunk_ids: Iterable[str]) -> dict[str, Chunk]:
+        """Return chunks by id, in the order asked for; unknown ids are left out."""
+        with reading(self._engine, self._path) as connection:
+            return read.chunks(connection, chunk_ids)
+
+    def report_chunks(self, report_id: str) -> tuple[Chunk, ...]:
+        """Return a report's chunks in order."""
+        with reading(self._engine, self._path) as connection:
+            return read.report_chunks(connection, report_id)
+
+    def chunk_texts(self) -> Iterator[tuple[str, str, str, str]]:
+        """Yield (id, report id, section kind, text with office and headings) of all chunks."""
+        with reading(self._engine, self._path) as connection:
+            yield from read.chunk_texts(connection)
+
+    def chunk_count(self) -> int:
+        """Return the number of chunks."""
+        with reading(self._engine, self._path) as connection:
+            return read.count(connection, "chunks")
+
+    def vectors(
+        self, report_ids: Iterable[str] | None = None, section_kinds: Iterable[SectionKind] = ()
+    ) -> VectorTable:
+        """Return the unit vectors of all chunks, or of those in some reports or kinds of section."""
+        wanted = None if report_ids is None else set(report_ids)
+        with reading(self._engine, self._path) as connection:
+            table = self._table(connection, wanted)
+        if wanted is not None:
+            table = read.take(table, np.isin(table.report_ids, list(wanted)))
+        return read.in_kinds(table, section_kinds)
+
+    def _table(self, connection: Any, wanted: set[str] | None) -> VectorTable:  # noqa: ANN401
+        """Return at least the rows of the reports wanted: all of them, from memory, where that is affordable."""
+        with self._cache:
+            changed = int(read.meta_value(connection, "changed"))
+            if self._vectors is not None and self._vectors[0] == changed:
+                return self._vectors[1]
+            dimension = int(read.meta_value(connection, "dimension") or 1)
+            if wanted is not None and read.count(connection, "chunks") > CACHED_VECTORS:
+                return read.vectors(connection, dimension, wanted)
+            self._vectors = (changed, read.vectors(connection, dimension))
+            return self._vectors[1]
+
+    def changes_since(self, changed: int) -> tuple[int, VectorTable, list[str]]:
+        """Return the change counter now, the vectors of reports written since, and the chunk ids removed since."""
+        with reading(self._engine, self._path) as connection:
+            now = int(read.meta_value(connection, "changed"))
+            dimension = int(read.meta_value(connection, "dimension") or 1)
+            return (
+                now,
+                read.vectors(connection, dimension, changed_after=changed),
+                read.removed_chunks(connection, changed),
+            )
+
+    def files(self) -> dict[str, FileRecord]:
+        """Return all files taken in, by absolute path."""
+        with reading(self._engine, self._path) as connection:
+            return read.file_records(connection)
+
+    def report_path(self, report_id: str) -> str | None:
+        """Return the file that a report was read from, or None if there is no such report."""
+        with reading(self._engine, self._path) as connection:
+            return read.report_path(connection, report_id)
+
+    def inventory(self) -> list[InventoryRow]:
+        """Return what is known of every report, with its counts and its duplicates."""
+        with reading(self._engine, self._path) as connection:
+            return read.inventory(connection)
+
+    def check(self) -> list[str]:
+        """Return what is wrong with the catalog itself; empty when nothing is."""
+        with reading(self._engine, self._path) as connection:
+            return read.problems(connection)
+
+    # Writing
+
+    def put_report(self, stored: StoredReport) -> None:
+        """Write a report in one transaction, in place of whatever its file held before.
+
+        Raises:
+            ModelMismatch: its vectors are not as long as those in the store.
+            StoreError: the disk is full or the folder read-only; nothing is written then.
+        """
+        with writing(self._engine, self._path) as connection:
+            if stored.chunks:
+                self._check_dimension(connection, stored.matrix.shape[1])
+            write.put_report(connection, stored)
+
+    def _check_dimension(self, connection: Any, dimension: int) -> None:  # noqa: ANN401
+        known = read.meta_value(connection, "dimension")
+        if known is None:
+            write.set_meta(connection, "dimension", dimension)
+        elif known != dimension:
+            raise ModelMismatch(
+                f"The store {str(self.store)!r} holds vectors of {known} dimensions, the embedding model gives "
+                f"{dimension}. {_WAY_OUT}"
+            )
+
+    def put_duplicate(self, record: FileRecord) -> None:
+        """Record a file whose content another file already brought in."""
+        with writing(self._engine, self._path) as connection:
+            write.put_duplicate(connection, record)
+
+    def put_file(self, record: FileRecord) -> None:
+        """Record a file anew whose report stays as it is."""
+        with writing(self._engine, self._path) as connection:
+            write.put_file(connection, record)
+
+    def remove_file(self, path: str) -> None:
+        """Forget a file; its report goes too, unless another file holds the same content."""
+        with writing(self._engine, self._path) as connection:
+            write.remove_file(connection, path)
+
+
+_WAY_OUT = (
+    "Set RAG_EMBEDDING_MODEL, RAG_PASSAGE_PREFIX and RAG_CHUNK_TOKENS as they were, or build a store anew: "
+    "`python ingest.py PATH… --store NEW_FOLDER`. (`python -m rag rebuild` reuses the stored vectors, so it cannot "
+    "change the model.)"
+)
+
+
+def _mismatch(store: Path, found: BuiltWith, wanted: BuiltWith) -> str:
+    labels = {"model": "embedding model", "chunk_tokens": "tokens a chunk"}
+    sides = [
+        f"{label} {getattr(found, name)!r} in the store, {getattr(wanted, name)!r} in the settings"
+        for name, label in labels.items()
+        if getattr(found, name) != getattr(wanted, name)
+    ]
+    return f"The store {str(store)!r} was built with other settings: {'; '.join(sides)}. {_WAY_OUT}"
+
+
+def _make_folder(store: Path) -> None:
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"The store folder {str(store)!r} cannot be made: {error.strerror}. Name another with --store."
+        ) from error

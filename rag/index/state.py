@@ -1,0 +1,56 @@
+"""Small files beside an index: what it was built from, replaced in one step."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """What an index on disk stands for.
+
+    Attributes:
+        directory: Name of the folder that holds it.
+        catalog_id: The catalog it derives from.
+        changed: That catalog's change counter when it was last in step.
+        rows: Number of chunks in it.
+    """
+
+    directory: str
+    catalog_id: str
+    changed: int
+    rows: int
+
+
+def read_state(path: Path) -> IndexState | None:
+    """Return the state, or None if there is none that can be read."""
+    try:
+        return IndexState(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write_state(path: Path, state: IndexState) -> None:
+    """Replace the state; a reader sees the old one or the new one, whenever we stop."""
+    write_durably(path, json.dumps(asdict(state)))
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Replace a file in one step and flush it to the disk."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with temporary.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+
+
+def delete_others(parent: Path, pattern: str, keep: str | None) -> None:
+    """Delete the folders matching ``pattern`` but one: what interrupted or replaced builds left."""
+    for folder in parent.glob(pattern):
+        if folder.name != keep and folder.is_dir():
+            shutil.rmtree(folder, ignore_errors=True)

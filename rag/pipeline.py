@@ -1,0 +1,308 @@
+"""The facade: a store of reports that takes files in, answers questions, opens citations and finds quotes."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rag.answering import (
+    Draft,
+    answer_by_comparison,
+    answer_from_passages,
+    answer_from_survey,
+    phrase,
+    refuse,
+    refuse_scope,
+    tabulate,
+)
+from rag.catalog import BuiltWith, Catalog, InventoryRow
+from rag.citations import cut_citation, parse_citation_id
+from rag.embedding import Embedder, load_embedder
+from rag.errors import CitationError, QuestionError
+from rag.index import Index, Verification
+from rag.ingestion import IngestEvent, ingest
+from rag.questions import Question, analyse
+from rag.questions.analysis import LONGEST_QUESTION, language_of
+from rag.quotes import occurrences, prepare_quote
+from rag.retrieval import Corpus, Retriever, Scope, resolve_scope
+from rag.settings import Settings
+from rag.survey import judge_report, predicate_of
+from rag.types import (
+    Answer,
+    CitedParagraph,
+    Filters,
+    IngestSummary,
+    QuoteMatch,
+    Report,
+    ReportMeta,
+    Route,
+    Turn,
+)
+
+NEIGHBOURS = 2
+QUOTE_MATCHES = 200
+
+
+class Rag:
+    """Question answering over a store of reports.
+
+    Args:
+        settings: The settings; the store must exist unless ``create``.
+        create: Make the store if there is none.
+        owner: Take the vector index's directory for this process if it is free (the app, ingestion, rebuilding).
+
+    Raises:
+        StoreError: the store does not exist, is damaged, or was built with another model.
+    """
+
+    def __init__(self, settings: Settings, *, create: bool = False, owner: bool = False) -> None:
+        self.settings = settings
+        self._embedder = load_embedder(settings)
+        self._catalog = Catalog.open(settings.store, BuiltWith.of(self._embedder, settings), create=create)
+        self._index = Index.open(self._catalog, owner=owner)
+        self._corpus = Corpus(self._catalog)
+        self._retriever = Retriever(
+            self._catalog, self._index, self._corpus, lambda: self._embedder, top_k=settings.top_k
+        )
+
+    def __enter__(self) -> Self:
+        """Return itself; leaving closes it."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the indexes and the catalog."""
+        self._index.close()
+        self._catalog.close()
+
+    def ingest(
+        self,
+        paths: Sequence[Path],
+        *,
+        metadata: Path | None = None,
+        prune: bool = False,
+        on_progress: Callable[[IngestEvent], None] | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> IngestSummary:
+        """Read files and folders into the store; one bad file never stops the rest.
+
+        Args:
+            paths: Files, and folders read recursively.
+            metadata: CSV that fills in or overrides office, region, year, title and date by file name.
+            prune: Also take out reports whose file is gone from the folders given.
+            on_progress: Called as each file is done.
+            stop: Asked between commits; True ends the run early, with all that is in kept.
+        """
+        return ingest(
+            paths,
+            settings=self.settings,
+            catalog=self._catalog,
+            index=self._index,
+            embedder=self._embedder,
+            metadata=metadata,
+            prune=prune,
+            on_progress=on_progress,
+            stop=stop,
+        )
+
+    def ask(
+        self,
+        question: str,
+        *,
+        filters: Filters = Filters(),  # noqa: B008 - frozen
+        history: Sequence[Turn] = (),
+        route: Route | None = None,
+    ) -> Answer:
+        """Answer a question from the reports, with verbatim citations, or say that they do not say.
+
+        Args:
+            question: Chinese or English, as a person types it.
+            filters: Restrict the reports and sections to answer from.
+            history: Earlier turns, oldest first.
+            route: Overrides the route that the wording suggests.
+
+        Returns:
+            The answer; a refusal for an empty, overlong or unanswerable question.
+        """
+        started = time.perf_counter()
+        metas = list(self._catalog.metas().values())
+        try:
+            understood = analyse(question, metas, history=history, route=route)
+        except QuestionError:
+            return _unaskable(question)
+        in_filter = self._catalog.report_metas(filters) if filters else metas
+        draft, retrieve_seconds = self._answer(understood, resolve_scope(understood, in_filter), filters, in_filter)
+        total = time.perf_counter() - started
+        return Answer(
+            question=question,
+            language=understood.language,
+            route=draft.route,
+            answer=draft.text,
+            refused=draft.refused,
+            citations=draft.citations,
+            contexts=draft.contexts,
+            survey=draft.survey,
+            facts=draft.facts,
+            notes=draft.notes,
+            elapsed_ms={
+                "retrieve": round(retrieve_seconds * 1000),
+                "answer": round((total - retrieve_seconds) * 1000),
+                "total": round(total * 1000),
+            },
+        )
+
+    def stream(
+        self,
+        question: str,
+        *,
+        filters: Filters = Filters(),  # noqa: B008 - frozen
+        history: Sequence[Turn] = (),
+        route: Route | None = None,
+    ) -> Iterator[str | Answer]:
+        """Yield the answer's text piece by piece, then the whole answer."""
+        answer = self.ask(question, filters=filters, history=history, route=route)
+        yield from answer.answer.splitlines(keepends=True)
+        yield answer
+
+    def _answer(
+        self, question: Question, scope: Scope, filters: Filters, available: Sequence[ReportMeta]
+    ) -> tuple[Draft, float]:
+        """Take the question's route; returns the draft and the seconds that retrieval took."""
+        if not scope.metas:
+            return refuse_scope(question, available or list(self._catalog.metas().values())), 0.0
+        started = time.perf_counter()
+        retrieval = self._retriever.retrieve(question, scope, filters.section_kinds)
+        seconds = time.perf_counter() - started
+        passages = [
+            passage
+            for passages in self._corpus.passages(scope.metas if len(scope.metas) <= 300 else ())
+            for passage in passages
+            if not filters.section_kinds or passage.paragraph.section_kind in filters.section_kinds
+        ] or [match.sentence.passage for match in retrieval.matches]
+        if question.route in (Route.SURVEY, Route.COUNT) and not question.total:
+            predicate = predicate_of(question, retrieval.weighted)
+            if predicate is None:
+                return refuse(question, scope, retrieval), seconds
+            judged = [
+                (
+                    meta,
+                    judge_report(
+                        predicate,
+                        [p for p in report if not filters.section_kinds or p.paragraph.section_kind in filters.section_kinds],
+                    ),
+                )
+                for meta, report in zip(scope.metas, self._corpus.passages(scope.metas), strict=True)
+            ]
+            return answer_from_survey(question, predicate, judged, retrieval.contexts), seconds
+        if question.route in (Route.COMPARE, Route.COUNT):
+            rows = tabulate(question, scope, retrieval)
+            if sum(row.value is not None for row in rows) >= (1 if question.total else 2):
+                return answer_by_comparison(question, scope, retrieval, rows), seconds
+        return answer_from_passages(question, scope, retrieval, passages), seconds
+
+    def cite(self, citation_id: str) -> CitedParagraph:
+        """Open a citation: its quote, its paragraph and the neighbours.
+
+        Raises:
+            CitationError: the id is malformed, or its report or paragraph is not in the store.
+        """
+        address = parse_citation_id(citation_id)
+        report = self._catalog.report(address.report_id)
+        if report is None:
+            raise CitationError(
+                f"No report {address.report_id} in {self.settings.store}. Its text may have changed since: "
+                "`python -m rag reports` lists the reports, `python -m rag find QUOTE` finds a quote."
+            )
+        paragraphs = {paragraph.number: paragraph for paragraph in report.paragraphs}
+        paragraph = paragraphs.get(address.paragraph)
+        if paragraph is None:
+            raise CitationError(f"{report.meta.source} has {len(paragraphs)} paragraphs, no paragraph {address.paragraph}.")
+        place = report.paragraphs.index(paragraph)
+        return CitedParagraph(
+            citation=cut_citation(report.meta, paragraph, address.start, address.end),
+            report=report.meta,
+            paragraph=paragraph,
+            before=report.paragraphs[max(0, place - NEIGHBOURS) : place],
+            after=report.paragraphs[place + 1 : place + 1 + NEIGHBOURS],
+        )
+
+    def find(self, quote: str) -> list[QuoteMatch]:
+        """Find where a quote stands: exact places first, then those that differ in width, punctuation or script."""
+        searched = prepare_quote(quote)
+        metas = self._catalog.metas()
+        matches = [
+            QuoteMatch(cut_citation(metas[report_id], paragraph, start, end), "exact" if exact else "variant")
+            for report_id, paragraphs in self._catalog.paragraphs().items()
+            for paragraph in paragraphs
+            for start, end, exact in occurrences(searched, paragraph.text)
+        ]
+        return sorted(matches, key=lambda match: match.match != "exact")[:QUOTE_MATCHES]
+
+    def reports(self) -> list[ReportMeta]:
+        """Return every report, by region, office and year."""
+        return self._catalog.report_metas()
+
+    def report(self, report_id: str) -> Report:
+        """Return a whole report.
+
+        Raises:
+            CitationError: there is no such report.
+        """
+        report = self._catalog.report(report_id)
+        if report is None:
+            raise CitationError(f"No report {report_id!r}. `python -m rag reports` lists the reports.")
+        return report
+
+    def inventory(self) -> list[InventoryRow]:
+        """Return every report with its file, size and duplicates."""
+        return self._catalog.inventory()
+
+    def verify(self) -> Verification:
+        """Check the catalog against its indexes."""
+        return self._index.verify()
+
+    def rebuild(self) -> None:
+        """Build the indexes anew from the catalog, without embedding."""
+        self._index.rebuild()
+
+    def identity(self) -> dict[str, object]:
+        """Return what an evaluation run records: model, chunking, corpus hash and sizes."""
+        ids = sorted(self._catalog.metas())
+        return {
+            "embedding_model": self._embedder.name,
+            "chunk_tokens": self.settings.chunk_tokens,
+            "corpus_hash": hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16],
+            "reports": len(ids),
+            "chunks": self._catalog.chunk_count(),
+            "engine": "extractive",
+        }
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What opening the store mended or could not have."""
+        return self._index.notes
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedding model, loaded when first used."""
+        return self._embedder
+
+
+def _unaskable(question: str) -> Answer:
+    """Reply to an empty or overlong question."""
+    text = question.strip()
+    language = language_of(text) if len(text) > LONGEST_QUESTION else "zh"
+    if len(text) > LONGEST_QUESTION:
+        reply = phrase(language, "refusal_long", length=len(text), limit=LONGEST_QUESTION)
+    else:
+        reply = phrase(language, "refusal_empty") + " " + phrase("en", "refusal_empty")
+    return Answer(question, language, Route.REFUSED, reply, refused=True)

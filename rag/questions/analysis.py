@@ -1,0 +1,207 @@
+"""A question as a whole: what it asks, of which reports, in which language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from rag import lexicon
+from rag.errors import QuestionError
+from rag.folding import fold
+from rag.questions.concepts import Concept, find_concepts
+from rag.questions.scope import find_mentions, named_regions
+from rag.types import Language, ReportMeta, Route, SectionKind, Turn
+
+OVER_YEARS = ("报告", "哪几年", "哪一?年", r"\breports?\b", r"\bwhich years?\b")
+"""What makes a question about one office a survey of its reports."""
+LONGEST_QUESTION = 2_000
+"""Characters beyond which a question is refused: nobody asks one thing in so many words."""
+CARRY_OVER = re.compile(r"^(那|那么|其中|这|它|他们|该|上述|另外|还有|同样|and\b|what about|how about|then\b|so\b|it\b|its\b|their\b)|呢[?？]?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question understood.
+
+    Attributes:
+        text: As typed, without surrounding white space.
+        language: Language to answer in.
+        route: How to answer it.
+        offices: (office, region) pairs that it names.
+        regions: Regions that it names without naming an office in them.
+        years: Years that it names.
+        unknown_offices: Names that look like an office and are not in the corpus.
+        concepts: What it is about.
+        context: Concepts carried over from earlier turns: they help to rank, and need not be met.
+        asked: Kinds of thing asked for: number, frequency, person, when, list, how, why, whether.
+        lack: True if it asks for a lack (不具备, without).
+        lack_of_degree: True if it asks for too little of something (不足, short of).
+        planned: True if it asks for plans.
+        sections: Section kinds that it points at.
+        superlative: ``most``, ``least`` or None.
+        total: True if it asks for a total over reports.
+    """
+
+    text: str
+    language: Language
+    route: Route
+    offices: tuple[tuple[str, str | None], ...] = ()
+    regions: tuple[str, ...] = ()
+    years: tuple[int, ...] = ()
+    unknown_offices: tuple[str, ...] = ()
+    concepts: tuple[Concept, ...] = ()
+    context: tuple[Concept, ...] = ()
+    asked: frozenset[str] = frozenset()
+    lack: bool = False
+    lack_of_degree: bool = False
+    planned: bool = False
+    sections: tuple[SectionKind, ...] = ()
+    superlative: str | None = None
+    total: bool = False
+
+
+@cache
+def _wording() -> dict[str, Any]:
+    return dict(lexicon.load("questions"))
+
+
+def language_of(text: str) -> Language:
+    """Return ``en`` if most letters are Latin, else ``zh``; a name in the other script does not decide."""
+    chinese = len(re.findall(r"[一-鿿]", text))
+    latin_words = len(re.findall(r"[A-Za-z]{2,}", text))
+    return "en" if latin_words > chinese else "zh"
+
+
+def analyse(
+    text: str,
+    metas: Sequence[ReportMeta],
+    *,
+    history: Sequence[Turn] = (),
+    route: Route | None = None,
+) -> Question:
+    """Understand a question against the reports at hand.
+
+    Args:
+        text: The question as typed.
+        metas: The reports of the corpus.
+        history: Earlier turns, oldest first; offices, years and topic carry over where the question leaves them out.
+        route: Overrides the route that the wording suggests.
+
+    Raises:
+        QuestionError: the question is empty or longer than 2,000 characters.
+    """
+    text = text.strip()
+    if not re.search(r"\w", text):
+        raise QuestionError("The question is empty. Type a question, for example 哪些街道不具备行政执法权?")
+    if len(text) > LONGEST_QUESTION:
+        raise QuestionError(
+            f"The question has {len(text):,} characters; the limit is {LONGEST_QUESTION:,}. Ask one thing in fewer words."
+        )
+    question = _analyse_alone(text, metas)
+    if history:
+        question = _carry_over(question, [_analyse_alone(turn.question.strip(), metas) for turn in history])
+    return replace(question, route=route) if route else question
+
+
+def _analyse_alone(text: str, metas: Sequence[ReportMeta]) -> Question:
+    language = language_of(text)
+    mention = find_mentions(text, metas, language)
+    wording = _wording()
+    lowered = fold(mention.rest)
+    concepts, manner = find_concepts(mention.rest, language)
+    sections = tuple(
+        SectionKind(kind) for kind, cues in wording["sections"].items() if re.search(cues[language], lowered)
+    )
+    return Question(
+        text=text,
+        language=language,
+        route=_route(fold(text), lowered, mention.offices, mention.years, language),
+        offices=mention.offices,
+        regions=() if mention.offices else named_regions(text, metas),
+        years=mention.years,
+        unknown_offices=mention.unknown_offices,
+        concepts=concepts,
+        asked=frozenset(kind for kind, cues in wording["asked"].items() if re.search(cues[language], lowered)),
+        lack=bool(re.search(wording["lack"][language], manner)),
+        lack_of_degree=bool(re.search(wording["lack_of_degree"][language], manner)),
+        planned=bool(re.search(wording["planned"][language], lowered)),
+        sections=sections,
+        superlative=_superlative(lowered, language),
+        total=_matches(lowered, wording["routes"]["total"][language]),
+    )
+
+
+def _matches(text: str, patterns: Iterable[str]) -> bool:
+    return any(re.search(pattern, text) for pattern in patterns)
+
+
+def _superlative(text: str, language: Language) -> str | None:
+    for name, cues in _wording()["superlative"].items():
+        if re.search(cues[language], text):
+            return str(name)
+    return None
+
+
+def _route(
+    whole: str,
+    rest: str,
+    offices: Sequence[tuple[str, str | None]],
+    years: Sequence[int],
+    language: Language,
+) -> Route:
+    """Choose the route; a modest route (one passage) wins where the wording is not clear."""
+    routes = _wording()["routes"]
+    if _matches(rest, routes["count"][language]) and distinct_offices(offices) != 1:
+        return Route.COUNT
+    comparing = _matches(rest, routes["compare"][language]) or _matches(whole, routes["compare"][language])
+    several = distinct_offices(offices) > 1
+    if comparing and (several or len(years) > 1):
+        return Route.COMPARE
+    if _matches(rest, routes["survey"][language]) and (not offices or several or _matches(rest, OVER_YEARS)):
+        return Route.COMPARE if comparing and _superlative(rest, language) else Route.SURVEY
+    if comparing:
+        return Route.COMPARE
+    if several or len(years) > 1:
+        return Route.COMPARE
+    if not offices and _matches(rest, routes["total"][language]):
+        return Route.COUNT
+    return Route.PASSAGE
+
+
+def distinct_offices(offices: Sequence[tuple[str, str | None]]) -> int:
+    """Return how many offices the pairs stand for; one without a region is the same as its only namesake."""
+    regions: dict[str, set[str]] = {}
+    for office, region in offices:
+        regions.setdefault(office, set()).update({region} if region else set())
+    return sum(max(1, len(known)) for known in regions.values())
+
+
+def _carry_over(question: Question, earlier: Sequence[Question]) -> Question:
+    """Take offices, years and topic from earlier turns where the question leaves them out."""
+    last = earlier[-1]
+    leans = bool(CARRY_OVER.search(fold(question.text))) or len(question.text) < 12
+    offices = question.offices or next((turn.offices for turn in reversed(earlier) if turn.offices), ())
+    years = question.years
+    if not years and not (question.offices and question.offices != last.offices and not leans):
+        years = next((turn.years for turn in reversed(earlier) if turn.years), ())
+    topic = tuple(concept for concept in question.concepts if concept.kind != "light")
+    if question.route in (Route.SURVEY, Route.COUNT) and topic and not leans:
+        return question
+    single = distinct_offices(offices) == 1
+    if topic:
+        route = Route.PASSAGE if single and question.route in (Route.SURVEY, Route.COUNT) else question.route
+        return replace(question, offices=offices, years=years, context=last.concepts, route=route)
+    return replace(
+        question,
+        offices=offices,
+        years=years,
+        concepts=last.concepts,
+        asked=question.asked | last.asked,
+        lack=question.lack or last.lack,
+        lack_of_degree=question.lack_of_degree or last.lack_of_degree,
+        sections=question.sections or last.sections,
+        route=last.route if question.route is Route.PASSAGE and last.route is not Route.REFUSED else question.route,
+    )

@@ -1,0 +1,215 @@
+"""What a question is about: the field's concepts it names, and the words it uses beside them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import rjieba
+
+from rag import lexicon
+from rag.folding import fold
+from rag.questions.dictionary import translations
+from rag.types import Language
+
+ConceptKind = Literal["lexicon", "quoted", "word", "light", "section", "translated"]
+ASKING = re.compile(r"^(十?几|多少|哪几?|若干)|^[几多]")
+CONTENT_TAGS = ("n", "v", "a", "i", "l", "j", "z", "eng", "m")
+"""First letters of rjieba's part-of-speech tags that carry content (nouns, verbs, adjectives, idioms, numerals)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """One thing a question is about.
+
+    Attributes:
+        name: As worded in the question.
+        words: Folded Chinese forms; any of them in a text is a mention. Empty if no Chinese form is known.
+        kind: ``lexicon`` from the field's vocabulary, ``quoted`` from quotation marks, ``word`` any other
+            content word, ``light`` a verb that says little by itself, ``section`` a word that only points at a
+            kind of section (不足, 计划), ``translated`` an English word by what a general dictionary says.
+        affirms: Sentences matching it affirm the concept without naming it, or None.
+        denies: Sentences matching it deny the concept without naming it, or None.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    kind: ConceptKind
+    affirms: re.Pattern[str] | None = None
+    denies: re.Pattern[str] | None = None
+
+    def mentioned(self, folded: str) -> bool:
+        """Tell whether a folded text mentions the concept by name."""
+        return any(word in folded for word in self.words)
+
+    def positions(self, folded: str) -> Iterator[tuple[int, int]]:
+        """Yield the spans of the mentions in a folded text, longest form first, without overlaps."""
+        taken: list[tuple[int, int]] = []
+        for word in self.words:
+            start = folded.find(word)
+            while start >= 0:
+                end = start + len(word)
+                if all(end <= other_start or start >= other_end for other_start, other_end in taken):
+                    taken.append((start, end))
+                    yield start, end
+                start = folded.find(word, end)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    words: tuple[str, ...]
+    kind: ConceptKind
+    requires: re.Pattern[str] | None
+    affirms: re.Pattern[str] | None
+    denies: re.Pattern[str] | None
+
+    def concept(self, name: str) -> Concept:
+        # The very form asked for comes first: it decides between places that use different forms.
+        words = (name, *(word for word in self.words if word != name)) if name in self.words else self.words
+        return Concept(name, words, self.kind, self.affirms, self.denies)
+
+
+def _alternation(patterns: list[str] | None) -> re.Pattern[str] | None:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns)) if patterns else None
+
+
+@cache
+def _vocabulary() -> tuple[dict[str, _Entry], re.Pattern[str], dict[str, _Entry], re.Pattern[str]]:
+    """Question forms of every concept, Chinese and English, each with a pattern that prefers longer forms."""
+    chinese: dict[str, _Entry] = {}
+    english: dict[str, _Entry] = {}
+    for group in lexicon.load("concepts"):
+        words = tuple(sorted({fold(word) for word in group["words"]}, key=len, reverse=True))
+        kind: ConceptKind = "section" if "section" in group else group.get("kind", "lexicon")
+        requires = re.compile(group["requires"]) if "requires" in group else None
+        entry = _Entry(words, kind, requires, _alternation(group.get("affirms")), _alternation(group.get("denies")))
+        for form in (*words, *(fold(form) for form in group.get("ask", ()))):
+            chinese.setdefault(form, entry)
+        for form in group.get("en", ()):
+            english.setdefault(form.lower(), entry)
+    return chinese, _longest_first(chinese), english, _english_pattern(english)
+
+
+def _longest_first(forms: dict[str, _Entry]) -> re.Pattern[str]:
+    return re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
+
+
+def _english_pattern(forms: dict[str, _Entry]) -> re.Pattern[str]:
+    """Match each form as whole words, hyphens and spaces alike, the last word in singular or plural."""
+    alternatives = [
+        re.sub(r"(\\ |\\-|-| )", r"[\\s-]", re.escape(form[:-1] if form.endswith("y") else form))
+        + ("(?:y|ies)" if form.endswith("y") else "(?:s|es|ed|d|ing)?")
+        for form in sorted(forms, key=len, reverse=True)
+    ]
+    return re.compile("|".join(rf"(?P<f{index}>\b{text}\b)" for index, text in enumerate(alternatives)))
+
+
+def find_concepts(text: str, language: Language) -> tuple[tuple[Concept, ...], str]:
+    """Return the concepts of a question in order, and the question without the field's concepts in it.
+
+    In the rest stand the words that say how the concepts are asked about (没有, lack), not those inside a
+    concept's own name (首违不罚, short-staffed); words that only point at a kind of section stay.
+
+    Args:
+        text: The question, with what names its scope replaced by spaces.
+        language: The question's language; Chinese words inside an English question are found too.
+    """
+    folded = fold(text)
+    found: list[tuple[int, Concept]] = []
+    folded = _take_quoted(folded, found)
+    folded = _take_chinese(folded, found)
+    if language == "en":
+        folded = _take_english(folded, found)
+    else:
+        _take_english(folded, found)
+    rest = fold(text)
+    for start, concept in found:
+        if concept.kind == "lexicon":
+            rest = _blank(rest, start, start + len(concept.name))
+    found.extend(_remaining_words(folded, language))
+    return _unique(found), rest
+
+
+def _take_quoted(folded: str, found: list[tuple[int, Concept]]) -> str:
+    """Take what stands in quotation marks or 《》 as one concept each."""
+    for match in re.finditer(r"[\"']([^\"']*[一-鿿][^\"']*)[\"']|《([^》]+)》", folded):
+        content = (match[1] or match[2]).strip()
+        if content:
+            found.append((match.start(), Concept(content, (content,), "quoted")))
+            folded = _blank(folded, match.start(), match.end())
+    return folded
+
+
+def _take_chinese(folded: str, found: list[tuple[int, Concept]]) -> str:
+    forms, pattern, _, _ = _vocabulary()
+    for match in pattern.finditer(folded):
+        found.append((match.start(), forms[match[0]].concept(match[0])))
+        folded = _blank(folded, match.start(), match.end())
+    return folded
+
+
+def _take_english(folded: str, found: list[tuple[int, Concept]]) -> str:
+    _, _, forms, pattern = _vocabulary()
+    ordered, whole = sorted(forms, key=len, reverse=True), folded
+    for match in pattern.finditer(whole):
+        entry = forms[ordered[int((match.lastgroup or "f0")[1:])]]
+        if entry.requires and not entry.requires.search(whole):
+            continue
+        found.append((match.start(), entry.concept(match[0])))
+        folded = _blank(folded, match.start(), match.end())
+    return folded
+
+
+def _remaining_words(folded: str, language: Language) -> Iterator[tuple[int, Concept]]:
+    """Yield the content words that no lexicon entry covers."""
+    words = lexicon.load("questions")
+    stop, light = set(words["stop"]["zh"]), set(words["light_verbs"]["zh"])
+    position = 0
+    for word, tag in rjieba.tag(folded):
+        start = folded.find(word, position)
+        position = start + len(word)
+        if not re.search(r"[一-鿿]|\d", word) or word in stop or not tag.startswith(CONTENT_TAGS):
+            continue
+        if ASKING.search(word):
+            continue
+        if tag.startswith("m") and not re.search(r"\d{2,}|[一-鿿]{2,}", word):
+            continue
+        if len(word) == 1 and not tag.startswith("n"):
+            continue
+        verb = tag.startswith(("v", "a", "d")) and not tag.startswith(("vn", "an"))
+        yield start, Concept(word, (word,), "light" if verb or word in light else "word")
+    if language == "en":
+        yield from _english_words(folded)
+
+
+def _english_words(folded: str) -> Iterator[tuple[int, Concept]]:
+    """Yield the English content words, pairs that the dictionary knows as one meaning first."""
+    stop = {str(word) for word in lexicon.load("questions")["stop"]["en"]}
+    words = [
+        (match.start(), match[0])
+        for match in re.finditer(r"[a-z][a-z-]{2,}", folded.replace("'s", "  "))
+        if match[0].strip("-") not in stop
+    ]
+    index = 0
+    while index < len(words):
+        start, word = words[index]
+        pair = f"{word} {words[index + 1][1]}" if index + 1 < len(words) else ""
+        adjacent = pair and folded[start : start + len(pair)] == pair
+        meanings = translations(pair) if adjacent else ()
+        index += 2 if meanings else 1
+        yield start, Concept(pair if meanings else word, meanings or translations(word), "translated")
+
+
+def _unique(found: list[tuple[int, Concept]]) -> tuple[Concept, ...]:
+    unique: dict[tuple[str, ...] | str, Concept] = {}
+    for _, concept in sorted(found, key=lambda item: item[0]):
+        key = tuple(sorted(concept.words)) or concept.name
+        unique.setdefault(key, concept)
+    return tuple(unique.values())
+
+
+def _blank(text: str, start: int, end: int) -> str:
+    return text[:start] + " " * (end - start) + text[end:]

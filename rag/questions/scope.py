@@ -1,0 +1,199 @@
+"""Which reports a question is about: the offices, regions and years it names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import rjieba
+from pypinyin import Style, lazy_pinyin, pinyin
+
+from rag.folding import fold
+from rag.types import Language, ReportMeta
+
+OFFICE_SUFFIX = re.compile(r"(街道办事处|地区办事处|镇人民政府|乡人民政府|街道|办事处|镇|乡)$")
+REGION_SUFFIX = re.compile(r"(自治县|新区|区|市|县|旗)$")
+GENERIC_BEFORE_OFFICE = re.compile(
+    r"(哪|些|个|几|各|每|本|我|全|该|此|贵|其他|别的|所有|多少|有的|两|家|基层|下属|辖区|份|一|的|和|与|在|是|有|到|这|那|城|集|老家)$"
+)
+YEAR_LIST = re.compile(r"(?<!\d)\d\d(?:[年\s、,和与]{1,2}\d\d)*\s?[到至—~-]?\s?\d\d年")
+"""22、23年, 22 23 24年, 21到23年."""
+CHINESE_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
+ENGLISH_UNKNOWN_OFFICE = re.compile(
+    r"\b([A-Z][a-z]+(?:['’ -]?[A-Z]?[a-z]+)?)(?:['’]s)?\s+(?:[Ss]ub-?\s?[Dd]istrict|[Ss]treet [Oo]ffice|[Tt]ownship|[Tt]own)\b"
+)
+ENGLISH_NOT_A_NAME = frozenset(
+    "which what the this that each every any all how did does do is are was were has have in of list name who our one no some"
+    " compare between and or for from".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """What a question names of its scope.
+
+    Attributes:
+        offices: (office, region) pairs of the corpus that it names; region None where unknown.
+        years: Years it names, in order.
+        unknown_offices: Names that look like an office and are not in the corpus.
+        rest: The question with all that blanked out.
+    """
+
+    offices: tuple[tuple[str, str | None], ...]
+    years: tuple[int, ...]
+    unknown_offices: tuple[str, ...]
+    rest: str
+
+
+def short_name(office: str) -> str:
+    """Return an office's name without its kind: 新华 for 新华街道办事处."""
+    return OFFICE_SUFFIX.sub("", office) or office
+
+
+@cache
+def pinyin_name(name: str) -> str:
+    """Return a name in capitalised pinyin without tones: Xinhua for 新华."""
+    return "".join(lazy_pinyin(name)).capitalize()
+
+
+@cache
+def _pinyin_pattern(name: str) -> re.Pattern[str]:
+    """Match a name in pinyin by any reading of its characters (长埠: Changbu or Zhangbu)."""
+    readings = ("(?:" + "|".join(sorted(set(options))) + ")" for options in pinyin(name, style=Style.NORMAL, heteronym=True))
+    return re.compile(r"(?<![a-z])" + r"['’\s-]?".join(readings) + r"(?![a-z])")
+
+
+def find_mentions(question: str, metas: Iterable[ReportMeta], language: Language) -> Mention:
+    """Find the offices and years of the corpus that a question names.
+
+    Args:
+        question: The question as typed.
+        metas: The reports of the corpus.
+        language: The question's language.
+    """
+    rest = fold(question)
+    known = {(meta.office, meta.region): meta for meta in metas if meta.office}
+    found, rest = _find_offices(rest, list(known.values()))
+    years, rest = _find_years(rest, plausible={meta.year for meta in known.values() if meta.year})
+    unknown = _unknown_chinese(rest) if language == "zh" else _unknown_english(question, rest)
+    return Mention(found, years, unknown, rest)
+
+
+def _find_offices(folded: str, metas: Sequence[ReportMeta]) -> tuple[tuple[tuple[str, str | None], ...], str]:
+    spans: list[tuple[int, int, ReportMeta]] = []
+    for meta in metas:
+        spans.extend((start, end, meta) for start, end in _name_spans(folded, meta))
+    # A longer name covers a shorter one inside it: 北云溪街道 is not 云溪街道.
+    kept = [
+        (start, end, meta)
+        for start, end, meta in spans
+        if not any((s <= start and end <= e) and (e - s) > (end - start) for s, e, _ in spans)
+    ]
+    named_regions, region_spans = _find_regions(folded, metas)
+    offices = {(meta.office or "", meta.region): start for start, _, meta in sorted(kept, key=lambda item: -item[0])}
+    if any(region in named_regions for _, region in offices):
+        regions_of = {office: {region for other, region in offices if other == office and region} for office, _ in offices}
+        # A report that leaves its region out is of the region named if no other region has such an office.
+        narrowed = {
+            key: start
+            for key, start in offices.items()
+            if key[1] in named_regions or (key[1] is None and len(regions_of[key[0]]) == 1)
+        }
+        names_left = {short_name(office) for office, _ in narrowed}
+        offices = narrowed | {
+            key: start for key, start in offices.items() if short_name(key[0]) not in names_left
+        }
+    rest = folded
+    for start, end in [*((s, e) for s, e, _ in kept), *(region_spans if offices else [])]:
+        rest = rest[:start] + " " * (end - start) + rest[end:]
+    return tuple(sorted(offices, key=lambda key: (offices[key], key[1] or ""))), rest
+
+
+def _name_spans(folded: str, meta: ReportMeta) -> list[tuple[int, int]]:
+    """Spans of any form of the office's name, its short name and its pinyin."""
+    office = meta.office or ""
+    short = short_name(office)
+    forms = sorted({fold(form) for form in (office, *meta.office_variants)}, key=len, reverse=True)
+    patterns = [re.escape(form) for form in forms]
+    if len(short) >= 2:
+        patterns.append(re.escape(fold(short)) + r"(?:街道办|街道|街办|办事处|镇|乡|办)?(?![省市县区州])")
+    spans = [match.span() for match in re.finditer("|".join(patterns), folded)]
+    if re.search("[a-z]", folded):
+        suffix = r"(?:['’]s)?(?:\s+(?:sub-?\s?district|street|township|town)(?:\s+office)?)?"
+        pattern = re.compile(_pinyin_pattern(short).pattern + suffix)
+        spans.extend(match.span() for match in pattern.finditer(folded))
+    return spans
+
+
+def _find_regions(folded: str, metas: Sequence[ReportMeta]) -> tuple[set[str], list[tuple[int, int]]]:
+    named: set[str] = set()
+    spans: list[tuple[int, int]] = []
+    for region in {meta.region for meta in metas if meta.region}:
+        stem = REGION_SUFFIX.sub("", region) or region
+        pattern = re.escape(fold(stem)) + r"(?:自治县|新区|[区市县旗])?" if len(stem) > 1 else re.escape(fold(region))
+        matches = list(re.finditer(pattern, folded))
+        if re.search("[a-z]", folded):
+            suffix = r"(?:\s+(?:district|county|city))?"
+            matches.extend(re.finditer(_pinyin_pattern(stem).pattern + suffix, folded))
+        if matches:
+            named.add(region)
+            spans.extend(match.span() for match in matches)
+    return named, spans
+
+
+def named_regions(question: str, metas: Sequence[ReportMeta]) -> tuple[str, ...]:
+    """Return the regions of the corpus that a question names."""
+    return tuple(sorted(_find_regions(fold(question), metas)[0]))
+
+
+def _find_years(folded: str, plausible: set[int]) -> tuple[tuple[int, ...], str]:
+    """Find years written 2023, 23年 or 二〇二三年; a two-digit one only where 年 follows."""
+    years: list[int] = []
+    rest = folded = YEAR_LIST.sub(lambda found: found[0] if len(found[0]) > 40 else _spell_years(found[0]), folded)
+    pattern = r"(?<!\d)(20\d\d)(?!\d)\s*年?度?|(?<![\d.])(\d\d)\s*年度?(?!代|级|来|以)|([二2][〇零][一二三][〇零一二三四五六七八九])年度?|(?<=\d年[、,到至和与])(\d\d)(?!\d)"
+    for match in re.finditer(pattern, folded):
+        text = match[1] or (match[2] and "20" + match[2]) or (match[3] or "").translate(CHINESE_DIGITS)
+        year = int(text) if text else 0
+        if match[2] and not (year in plausible or 2010 <= year <= 2035):
+            continue
+        if year and year not in years:
+            years.append(year)
+        rest = rest[: match.start()] + " " * (match.end() - match.start()) + rest[match.end() :]
+    return tuple(years), rest
+
+
+def _spell_years(listed: str) -> str:
+    """Write 年 after every year of a list, and every year of a span."""
+    span = re.fullmatch(r"(\d\d)年?\s?[到至—~-]\s?(\d\d)年", listed)
+    if span and int(span[1]) < int(span[2]) <= int(span[1]) + 12:
+        return "".join(f"{year}年" for year in range(int(span[1]), int(span[2]) + 1))
+    return re.sub(r"(\d\d)(?!年)", r"\1年", listed)
+
+
+def _unknown_chinese(rest: str) -> tuple[str, ...]:
+    """Names in front of 街道, 镇 or 乡 that no report of the corpus carries."""
+    names = []
+    tokens = rjieba.tag(rest)
+    for (word, tag), (following, _) in zip(tokens, [*tokens[1:], ("", "")], strict=True):
+        whole = re.fullmatch(r"([一-鿿]{2,4})(街道|镇|乡)", word)
+        if whole and tag == "ns" and not GENERIC_BEFORE_OFFICE.search(whole[1]):
+            names.append(word)
+        elif (
+            following in ("街道", "街道办", "街道办事处", "镇", "乡")
+            and tag in ("nr", "ns", "nz", "nrt", "nrfg", "nt")
+            and len(word) >= 2
+            and not GENERIC_BEFORE_OFFICE.search(word)
+        ):
+            names.append(word + following)
+    return tuple(names)
+
+
+def _unknown_english(question: str, rest: str) -> tuple[str, ...]:
+    names = []
+    for match in ENGLISH_UNKNOWN_OFFICE.finditer(question):
+        name = match[1]
+        if rest[match.start(1) : match.end(1)].strip() and not (set(name.lower().split()) & ENGLISH_NOT_A_NAME):
+            names.append(match[0])
+    return tuple(names)

@@ -1,0 +1,131 @@
+"""The text of the reports as retrieval reads it: folded paragraphs cut into sentences, kept while the catalog is unchanged."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from rag.catalog import Catalog
+from rag.folding import fold
+from rag.questions import Concept
+from rag.structure.sentences import split_sentences
+from rag.types import Paragraph, ReportMeta
+
+KEPT_REPORTS = 3_000
+"""Reports whose text stays in memory, about 50 kB each."""
+RARITY_SAMPLE = 20_000
+"""Paragraphs over which a concept's rarity is estimated."""
+STATEMENTS = ("body", "table_row", "heading", "title")
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Characters ``start:end`` of a paragraph that make one statement."""
+
+    passage: Passage
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        """The sentence as written."""
+        return self.passage.paragraph.text[self.start : self.end]
+
+    @property
+    def folded(self) -> str:
+        """The sentence as matched."""
+        return self.passage.folded[self.start : self.end]
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A paragraph with its report, folded for matching."""
+
+    report: ReportMeta
+    paragraph: Paragraph
+
+    @cached_property
+    def folded(self) -> str:
+        """The paragraph's text, folded; offsets are the same."""
+        return fold(self.paragraph.text)
+
+    @cached_property
+    def heading(self) -> str:
+        """Its heading path, folded."""
+        return fold(" ".join(self.paragraph.path))
+
+    @cached_property
+    def sentences(self) -> tuple[Sentence, ...]:
+        """Its sentences in order, without surrounding white space."""
+        found = []
+        for start, end in split_sentences(self.paragraph.text):
+            text = self.paragraph.text[start:end]
+            start += len(text) - len(text.lstrip())
+            end -= len(text) - len(text.rstrip())
+            if start < end:
+                found.append(Sentence(self, start, end))
+        return tuple(found)
+
+
+class Corpus:
+    """Passages of reports, read from the catalog on demand and kept in memory up to a bound. Thread-safe."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._passages: dict[str, tuple[Passage, ...]] = {}
+        self._rarities: dict[tuple[str, ...], float | None] = {}
+        self._counter = -1
+        self._lock = threading.Lock()
+
+    def passages(self, metas: Sequence[ReportMeta]) -> list[tuple[Passage, ...]]:
+        """Return the passages of each report that can carry a statement, in the order given."""
+        with self._lock:
+            self._forget_if_changed()
+            missing = [meta for meta in metas if meta.id not in self._passages]
+            read = self._read(missing)
+            if len(self._passages) + len(read) <= KEPT_REPORTS:
+                self._passages.update(read)
+            return [self._passages.get(meta.id) or read.get(meta.id, ()) for meta in metas]
+
+    def rarity(self, concept: Concept) -> float | None:
+        """Return the inverse document frequency of a concept over the paragraphs, at least 0.2; None if in none."""
+        with self._lock:
+            self._forget_if_changed()
+            if concept.words not in self._rarities:
+                sample = self._sample()
+                mentioning = sum(concept.mentioned(passage.folded) for passage in sample)
+                rarity = max(0.2, math.log((len(sample) + 1) / (mentioning + 0.5)))
+                self._rarities[concept.words] = rarity if mentioning else None
+            return self._rarities[concept.words]
+
+    def _sample(self) -> list[Passage]:
+        if not self._passages:
+            metas = list(self._catalog.metas().values())[:KEPT_REPORTS]
+            self._passages.update(self._read(metas))
+        sample: list[Passage] = []
+        for passages in self._passages.values():
+            sample.extend(passages)
+            if len(sample) >= RARITY_SAMPLE:
+                break
+        return sample
+
+    def _read(self, metas: Iterable[ReportMeta]) -> dict[str, tuple[Passage, ...]]:
+        by_id = {meta.id: meta for meta in metas}
+        if not by_id:
+            return {}
+        return {
+            report_id: tuple(
+                Passage(by_id[report_id], paragraph) for paragraph in paragraphs if paragraph.kind in STATEMENTS
+            )
+            for report_id, paragraphs in self._catalog.paragraphs(by_id).items()
+        }
+
+    def _forget_if_changed(self) -> None:
+        counter = self._catalog.change_counter()
+        if counter != self._counter:
+            self._passages.clear()
+            self._rarities.clear()
+            self._counter = counter

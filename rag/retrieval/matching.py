@@ -1,0 +1,148 @@
+"""How well a sentence answers a question, by the concepts it mentions. Pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rag import lexicon
+from rag.figures import Figure, parse_figures
+from rag.questions import Concept, Question
+from rag.retrieval.corpus import Passage, Sentence
+from rag.types import SectionKind
+
+KIND_WEIGHT = {"lexicon": 1.0, "quoted": 1.3, "word": 0.8, "light": 0.25, "section": 0.0, "translated": 0.5}
+SYNONYM = 0.95
+SOFT = 0.7
+NEARBY = 0.45
+ABSENT_TERM_WEIGHT = 7.0
+ABSENT_WORD_WEIGHT = {"word": 2.0, "light": 0.5, "translated": 0.8}
+"""Weights of what stands in no report: it can't be met, so it lowers trust."""
+DATE = re.compile(r"\d{1,2}月|\d{4}年|季度|上半年|下半年|年底|年初|月底")
+PERSON = re.compile(r"(书记|主任|镇长|乡长|组长|所长|站长|队长|局长|律师|调解员|负责人|同志)[^,，。;；]{0,4}|担任|命名|由[^,，。;；]{2,8}任")
+FREQUENCY = re.compile(r"每(个)?(年|季度|月|半年|周|日|天|两|半)|定期|一季度一|一月一|\d次")
+TYPE_CUES = {"when": DATE, "person": PERSON, "frequency": FREQUENCY}
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A concept and how much it counts in this corpus."""
+
+    concept: Concept
+    weight: float
+
+
+@dataclass(frozen=True)
+class Match:
+    """A sentence scored.
+
+    Attributes:
+        sentence: The sentence.
+        coverage: Share of the question's weight that it meets, itself or through its surroundings, 0–1.
+        direct: Share that it meets by its own words, 0–1.
+        score: Coverage with what its form and place add; comparable within one question.
+    """
+
+    sentence: Sentence
+    coverage: float
+    direct: float
+    score: float
+
+
+def weigh(question: Question, rarity: Callable[[Concept], float | None]) -> tuple[Weighted, ...]:
+    """Weigh a question's concepts by kind and rarity.
+
+    A word of everyday language that stands in no report says little: the reports may put it otherwise. A term of
+    the field, or a quoted one, that stands in none says that they do not speak of it.
+    """
+    weighted = []
+    for concept in question.concepts:
+        if concept.kind == "section":
+            continue
+        known = rarity(concept) if concept.words else None
+        if known is not None:
+            weight = KIND_WEIGHT[concept.kind] * known
+        else:
+            weight = ABSENT_TERM_WEIGHT if concept.kind in ("lexicon", "quoted") else ABSENT_WORD_WEIGHT[concept.kind]
+        weighted.append(Weighted(concept, weight))
+    return tuple(weighted)
+
+
+@lru_cache(maxsize=4096)
+def _bigrams(word: str) -> frozenset[str]:
+    return frozenset(word[index : index + 2] for index in range(len(word) - 1))
+
+
+def mention_strength(concept: Concept, folded: str) -> float:
+    """Return 1 for the very form asked for, a little less for a synonym, a share for part of a word, else 0."""
+    if not concept.words:
+        return 0.0
+    if concept.words[0] in folded:
+        return 1.0
+    if any(word in folded for word in concept.words[1:]):
+        return SYNONYM
+    if concept.kind in ("word", "quoted") and len(concept.words[0]) >= 3:
+        wanted = _bigrams(concept.words[0])
+        share = sum(pair in folded for pair in wanted) / len(wanted)
+        if share >= 0.5:
+            return SOFT * share
+        # 红黄蓝 for 红色…黄色…蓝色, 五步法 for 五步工作法
+        return SOFT * 0.7 if all(character in folded for character in concept.words[0]) else 0.0
+    return 0.0
+
+
+def match_passage(passage: Passage, weighted: Sequence[Weighted], question: Question) -> list[Match]:
+    """Score every sentence of a passage; sentences that meet nothing are left out."""
+    total = sum(item.weight for item in weighted)
+    if total <= 0:
+        return []
+    around = [mention_strength(item.concept, passage.folded) for item in weighted]
+    above = [mention_strength(item.concept, passage.heading) for item in weighted]
+    if not any(around) and not any(above):
+        return []
+    matches = []
+    for sentence in passage.sentences:
+        own = [mention_strength(item.concept, sentence.folded) for item in weighted]
+        met = [
+            max(strength, NEARBY * near, NEARBY * heading)
+            for strength, near, heading in zip(own, around, above, strict=True)
+        ]
+        coverage = sum(item.weight * strength for item, strength in zip(weighted, met, strict=True)) / total
+        direct = sum(item.weight * strength for item, strength in zip(weighted, own, strict=True)) / total
+        if coverage > 0:
+            matches.append(Match(sentence, coverage, direct, coverage + _form(sentence, question, direct)))
+    return matches
+
+
+def _form(sentence: Sentence, question: Question, direct: float) -> float:
+    """What a sentence's form and place add: the kind of thing asked for, the section pointed at, done or planned."""
+    passage, bonus = sentence.passage, 0.0
+    if direct > 0:
+        if "number" in question.asked and figures_of(sentence):
+            bonus += 0.15
+        bonus += sum(0.1 for kind, cue in TYPE_CUES.items() if kind in question.asked and cue.search(sentence.folded))
+    if question.sections:
+        bonus += 0.2 if passage.paragraph.section_kind in question.sections else -0.1
+    elif passage.paragraph.section_kind is SectionKind.PLAN and not question.planned:
+        bonus -= 0.08
+    if passage.paragraph.kind in ("heading", "title"):
+        bonus -= 0.12
+    bonus += sum(0.05 for concept in question.context if concept.mentioned(passage.folded))
+    return bonus
+
+
+def figures_of(sentence: Sentence) -> tuple[Figure, ...]:
+    """Return the figures of a sentence; offsets count from the sentence's start."""
+    return _figures(sentence.text)
+
+
+@lru_cache(maxsize=20_000)
+def _figures(text: str) -> tuple[Figure, ...]:
+    return parse_figures(text)
+
+
+def is_instruction(folded: str) -> bool:
+    """Tell whether a text addresses the reader's software; it is quoted as text, never taken as evidence."""
+    return bool(re.search(lexicon.load("polarity")["instruction"], folded))

@@ -1,0 +1,155 @@
+"""Hybrid search over paragraphs: dense, lexical and by concept, fused, within a scope."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rag.catalog import Catalog
+from rag.embedding import Embedder
+from rag.index import Index
+from rag.questions import Question
+from rag.retrieval.corpus import Corpus, Passage
+from rag.retrieval.fusion import fuse, spread
+from rag.retrieval.matching import Match, Weighted, is_instruction, match_passage, weigh
+from rag.retrieval.scope import Scope
+from rag.types import Context, Hit, SectionKind
+
+CANDIDATE_CHUNKS = 60
+WHOLE_SCOPE_REPORTS = 300
+"""Up to so many reports every paragraph is matched by concept; beyond, those that the indexes found."""
+CONCEPT_WEIGHT, LEXICAL_WEIGHT, DENSE_WEIGHT = 2.0, 1.0, 1.0
+
+Place = tuple[str, int]
+"""(report id, paragraph number)."""
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """What retrieval found.
+
+    Attributes:
+        contexts: Paragraphs, best first.
+        matches: Sentences scored by concept, best first, over every paragraph looked at.
+        weighted: The question's concepts with their weights.
+    """
+
+    contexts: tuple[Context, ...]
+    matches: tuple[Match, ...]
+    weighted: tuple[Weighted, ...]
+
+
+class Retriever:
+    """Finds the paragraphs and sentences that a question is about."""
+
+    def __init__(
+        self, catalog: Catalog, index: Index, corpus: Corpus, embedder: Callable[[], Embedder], *, top_k: int
+    ) -> None:
+        self._catalog = catalog
+        self._index = index
+        self._corpus = corpus
+        self._embedder = embedder
+        self._top_k = top_k
+
+    def retrieve(
+        self, question: Question, scope: Scope, section_kinds: Sequence[SectionKind] = (), top_k: int | None = None
+    ) -> Retrieval:
+        """Return the best paragraphs and sentences of the reports in scope.
+
+        Args:
+            question: The question.
+            scope: The reports to search; a scope without reports gives nothing.
+            section_kinds: Search only sections of these kinds; empty: all.
+            top_k: Number of paragraphs to return; None: the setting.
+        """
+        wanted = top_k or self._top_k
+        if not scope.metas:
+            return Retrieval((), (), ())
+        kinds = (SectionKind.PLAN,) if scope.following_plan and not section_kinds else tuple(section_kinds)
+        weighted = weigh(question, self._corpus.rarity)
+        dense = self._places(self._dense(question, scope, kinds))
+        lexical = self._places(self._lexical(question, scope, kinds))
+        passages = self._passages(scope, kinds, [*dense, *lexical])
+        matches = self._matches(passages, weighted, question, scope)
+        best: dict[Place, float] = {}
+        for match in matches:
+            best.setdefault(_place(match.sentence.passage), match.score)
+        ranking = fuse(
+            [
+                (CONCEPT_WEIGHT, list(best)[: CANDIDATE_CHUNKS]),
+                (LEXICAL_WEIGHT, self._inside_order(lexical, best)),
+                (DENSE_WEIGHT, self._inside_order(dense, best)),
+            ]
+        )
+        found = [(passages[place], score) for place, score in ranking.items() if place in passages]
+        many = len(scope.metas) > 1 and not question.offices
+        spread_out = spread(found, lambda item: item[0].report.id, max(2, wanted // 3) if many else wanted, wanted)
+        contexts = tuple(Context(passage.report, passage.paragraph, round(score, 5)) for passage, score in spread_out)
+        return Retrieval(contexts, matches, weighted)
+
+    def _dense(self, question: Question, scope: Scope, kinds: Sequence[SectionKind]) -> list[Hit]:
+        vector = self._embedder().embed_query(question.text)
+        return self._index.dense(vector, CANDIDATE_CHUNKS, report_ids=self._selected(scope), section_kinds=kinds)
+
+    def _lexical(self, question: Question, scope: Scope, kinds: Sequence[SectionKind]) -> list[Hit]:
+        words = " ".join(" ".join(concept.words[:4]) for concept in question.concepts if concept.words)
+        if not words:
+            return []
+        hits = self._index.lexical(
+            words, CANDIDATE_CHUNKS, report_ids=self._selected(scope), section_kinds=kinds
+        )
+        return hits or []
+
+    def _selected(self, scope: Scope) -> frozenset[str] | None:
+        return None if len(scope.metas) == len(self._catalog.metas()) else scope.ids
+
+    def _places(self, hits: Sequence[Hit]) -> list[list[Place]]:
+        """The paragraphs of each chunk found, chunk by chunk, best first."""
+        chunks = self._catalog.chunks([hit.chunk_id for hit in hits])
+        return [
+            list(dict.fromkeys((chunks[hit.chunk_id].report_id, span.paragraph) for span in chunks[hit.chunk_id].spans))
+            for hit in hits
+            if hit.chunk_id in chunks
+        ]
+
+    @staticmethod
+    def _inside_order(groups: Sequence[Sequence[Place]], best: dict[Place, float]) -> list[Place]:
+        """Paragraphs in the order of their chunks; within a chunk the one that meets more of the question first."""
+        ordered: dict[Place, None] = {}
+        for group in groups:
+            for place in sorted(group, key=lambda place: -best.get(place, -1.0)):
+                ordered.setdefault(place)
+        return list(ordered)
+
+    def _passages(
+        self, scope: Scope, kinds: Sequence[SectionKind], groups: Sequence[Sequence[Place]]
+    ) -> dict[Place, Passage]:
+        metas = list(scope.metas)
+        if len(metas) > WHOLE_SCOPE_REPORTS:
+            found = {report_id for group in groups for report_id, _ in group}
+            metas = [meta for meta in metas if meta.id in found]
+        return {
+            _place(passage): passage
+            for passages in self._corpus.passages(metas)
+            for passage in passages
+            if not kinds or passage.paragraph.section_kind in kinds
+        }
+
+    @staticmethod
+    def _matches(
+        passages: dict[Place, Passage], weighted: Sequence[Weighted], question: Question, scope: Scope
+    ) -> tuple[Match, ...]:
+        years = re.compile("|".join(str(year) for year in scope.absent_years)) if scope.absent_years else None
+        found = [
+            match
+            for passage in passages.values()
+            for match in match_passage(passage, weighted, question)
+            if not is_instruction(match.sentence.folded)
+            and (years is None or question.route == "compare" or years.search(match.sentence.folded))
+        ]
+        return tuple(sorted(found, key=lambda match: -match.score))
+
+
+def _place(passage: Passage) -> Place:
+    return passage.report.id, passage.paragraph.number

@@ -1,0 +1,105 @@
+"""The verdict of one report on a predicate, with its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rag.retrieval.corpus import Passage, Sentence
+from rag.retrieval.matching import NEARBY, is_instruction, mention_strength
+from rag.survey.predicate import Predicate
+from rag.survey.stance import Stance, stance_towards
+from rag.types import Verdict
+
+ENOUGH_COVERAGE = 0.6
+"""Share of the question's weight that a sentence with its surroundings must meet to count."""
+EVIDENCE_SHOWN = 2
+LONGEST_QUOTE = 120
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A sentence that bears on the predicate.
+
+    Attributes:
+        sentence: The sentence.
+        stance: What it says of the focus.
+        coverage: Share of the question's weight that it meets.
+    """
+
+    sentence: Sentence
+    stance: Stance
+    coverage: float
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A report's verdict and the evidence to cite for it, best first."""
+
+    verdict: Verdict
+    evidence: tuple[Evidence, ...]
+    instruction: bool = False
+
+
+def judge_report(predicate: Predicate, passages: Iterable[Passage]) -> Judgement:
+    """Judge a report by every sentence that mentions what is asked.
+
+    The verdict is ``mixed`` when the report says both, ``needs_review`` when it bears on the matter without
+    deciding it (a mere plan, say), and ``not_mentioned`` when it is silent.
+    """
+    found: list[Evidence] = []
+    instruction = False
+    for passage in passages:
+        if not _worth_reading(predicate, passage):
+            continue
+        for sentence in passage.sentences:
+            evidence = _examine(predicate, sentence)
+            if evidence and is_instruction(sentence.folded):
+                instruction = True
+            elif evidence:
+                found.append(evidence)
+    return Judgement(*_verdict(predicate, found), instruction=instruction)
+
+
+def _worth_reading(predicate: Predicate, passage: Passage) -> bool:
+    if predicate.sections and passage.paragraph.section_kind not in predicate.sections:
+        return False
+    focus = predicate.focus
+    return (
+        focus.mentioned(passage.folded)
+        or bool(focus.affirms and focus.affirms.search(passage.folded))
+        or bool(focus.denies and focus.denies.search(passage.folded))
+        or (focus.kind in ("word", "quoted") and mention_strength(focus, passage.folded) > 0.5)
+    )
+
+
+def _examine(predicate: Predicate, sentence: Sentence) -> Evidence | None:
+    stance = stance_towards(predicate.focus, sentence.folded, sentence.passage.paragraph.section_kind)
+    if stance is None:
+        return None
+    total = predicate.focus_weight + sum(item.weight for item in predicate.beside)
+    met = predicate.focus_weight
+    for item in predicate.beside:
+        near = max(
+            mention_strength(item.concept, sentence.passage.folded),
+            mention_strength(item.concept, sentence.passage.heading),
+        )
+        met += item.weight * max(mention_strength(item.concept, sentence.folded), NEARBY * near)
+    coverage = met / total if total else 0.0
+    return Evidence(sentence, stance, coverage) if coverage >= ENOUGH_COVERAGE else None
+
+
+def _verdict(predicate: Predicate, found: list[Evidence]) -> tuple[Verdict, tuple[Evidence, ...]]:
+    ranked = sorted(found, key=lambda item: (-item.coverage, len(item.sentence.text) > LONGEST_QUOTE))
+    saying = [item for item in ranked if predicate.supports(item.stance)]
+    denying = [item for item in ranked if predicate.contradicts(item.stance)]
+    undecided = [item for item in ranked if predicate.undecided(item.stance)]
+    if saying and denying:
+        return Verdict.MIXED, (saying[0], denying[0])
+    if saying:
+        return Verdict.YES, tuple(saying[:EVIDENCE_SHOWN])
+    if denying:
+        return Verdict.NO, tuple(denying[:EVIDENCE_SHOWN])
+    if undecided:
+        return Verdict.NEEDS_REVIEW, tuple(undecided[:EVIDENCE_SHOWN])
+    return Verdict.NOT_MENTIONED, ()

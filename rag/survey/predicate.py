@@ -1,0 +1,83 @@
+"""A question about the whole corpus as a predicate that every report is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rag.questions import Concept, Question
+from rag.retrieval.matching import Weighted
+from rag.survey.stance import Stance
+from rag.types import SectionKind
+
+CONTRARY = {Stance.AFFIRMS: Stance.DENIES, Stance.DENIES: Stance.AFFIRMS}
+
+
+@dataclass(frozen=True)
+class Predicate:
+    """What is asked of each report.
+
+    Attributes:
+        focus: The concept that decides.
+        beside: The other concepts, with their weights; a sentence should meet most of them too.
+        focus_weight: Weight of the focus.
+        lack: True if the lack of it is asked for.
+        degree: True if too little of it is asked for.
+        planned: True if plans for it are asked for.
+        sections: Section kinds to judge by; empty: all.
+    """
+
+    focus: Concept
+    beside: tuple[Weighted, ...]
+    focus_weight: float
+    lack: bool
+    degree: bool
+    planned: bool
+    sections: tuple[SectionKind, ...]
+
+    def supports(self, stance: Stance) -> bool:
+        """Tell whether a stance says that it is so, as asked."""
+        if self.planned:
+            return stance is Stance.PLANNED
+        if self.degree:
+            return stance in (Stance.DEFICIENT, Stance.DENIES)
+        if self.lack:
+            return stance is Stance.DENIES
+        return stance in (Stance.AFFIRMS, Stance.SUFFICIENT, Stance.DEFICIENT)
+
+    def contradicts(self, stance: Stance) -> bool:
+        """Tell whether a stance says that it is not so."""
+        if self.planned:
+            return stance is Stance.DENIES
+        if self.degree:
+            return stance is Stance.SUFFICIENT
+        if self.lack:
+            return stance in (Stance.AFFIRMS, Stance.SUFFICIENT)
+        return stance is Stance.DENIES
+
+    def undecided(self, stance: Stance) -> bool:
+        """Tell whether a stance bears on it without deciding it."""
+        if self.planned or self.degree:
+            return False
+        return stance is Stance.PLANNED or (self.lack and stance is Stance.DEFICIENT)
+
+
+def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate | None:
+    """Turn a question into a predicate; None if it names nothing that can be looked for."""
+    known = [item for item in weighted if item.concept.words]
+    substantial = [item for item in known if item.concept.kind != "light"] or known
+    if not substantial:
+        return None
+    focus = max(substantial, key=lambda item: item.weight)
+    beside = tuple(item for item in known if item is not focus and item.concept.kind != "light")
+    planned = question.planned and not question.lack
+    sections = tuple(kind for kind in question.sections if kind is not SectionKind.PLAN)
+    return Predicate(
+        focus=focus.concept,
+        beside=beside,
+        focus_weight=focus.weight,
+        lack=question.lack,
+        degree=question.lack_of_degree,
+        planned=planned,
+        sections=sections if not question.lack_of_degree else (),
+    )

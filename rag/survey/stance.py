@@ -1,0 +1,105 @@
+"""What a sentence says of a thing it mentions: has it, lacks it, has too little, plans it, or only states a rule.
+
+Pure functions over folded text; the cues stand in ``rag/lexicon/polarity.yaml``.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from functools import cache
+
+from rag import lexicon
+from rag.questions import Concept
+from rag.types import SectionKind
+
+CLAUSE_END = re.compile(r"[,，。;；:：!！?？]|(?=但|却|而是|然而)")
+RULE_REACH = 6
+"""Characters after a clause in which its rule may be told (…的，不得…)."""
+DENIAL_REACH = 16
+"""Characters between a denial and the thing it denies, at most."""
+
+
+class Stance(StrEnum):
+    """What a sentence says of a thing."""
+
+    AFFIRMS = "affirms"
+    DENIES = "denies"
+    DEFICIENT = "deficient"
+    SUFFICIENT = "sufficient"
+    PLANNED = "planned"
+    RULE = "rule"
+    OTHERS = "others"
+
+
+@cache
+def _cue(name: str) -> re.Pattern[str]:
+    return re.compile(lexicon.load("polarity")[name])
+
+
+def clause_around(folded: str, start: int, end: int) -> tuple[int, int]:
+    """Return the bounds of the clause that holds ``start:end``."""
+    left = max((match.end() for match in CLAUSE_END.finditer(folded, 0, start) if match.end() <= start), default=0)
+    following = CLAUSE_END.search(folded, end)
+    return left, following.start() if following else len(folded)
+
+
+def stance_towards(concept: Concept, folded: str, section: SectionKind) -> Stance | None:
+    """Return what a sentence says of a concept, or None if it does not mention it.
+
+    A sentence that mentions it several times says the strongest of what it says: a denial outweighs a
+    shortage, a shortage an assertion.
+
+    Args:
+        concept: The concept.
+        folded: The sentence, folded.
+        section: Kind of the top-level section it stands in.
+    """
+    if concept.denies and concept.denies.search(folded):
+        return _framed(Stance.DENIES, folded, 0, len(folded), section)
+    stances = [_at(folded, start, end, section) for start, end in concept.positions(folded)]
+    if concept.affirms and not stances:
+        match = concept.affirms.search(folded)
+        if match:
+            stances.append(_at(folded, *match.span(), section))
+    for stance in (Stance.DENIES, Stance.DEFICIENT, Stance.SUFFICIENT, Stance.AFFIRMS, Stance.PLANNED, Stance.OTHERS):
+        if stance in stances:
+            return stance
+    return stances[0] if stances else None
+
+
+def _at(folded: str, start: int, end: int, section: SectionKind) -> Stance:
+    left, right = clause_around(folded, start, end)
+    clause = folded[left:right]
+    if _denied(folded[left:start], folded[end:right]) and not _cue("double_denial").search(clause):
+        stance = Stance.DENIES
+    elif _cue("deficient").search(clause):
+        stance = Stance.DEFICIENT
+    elif _cue("sufficient").search(clause):
+        stance = Stance.SUFFICIENT
+    else:
+        stance = Stance.AFFIRMS
+    return _framed(stance, folded, left, right, section)
+
+
+def _framed(stance: Stance, folded: str, left: int, right: int, section: SectionKind) -> Stance:
+    """Let a rule, another subject or a plan decide before what is said inside it."""
+    clause, before = folded[left:right], folded[:right]
+    if _cue("rule").search(folded[left : right + RULE_REACH]):
+        return Stance.RULE
+    if _cue("others").search(clause):
+        return Stance.OTHERS
+    if section is SectionKind.PLAN and stance is not Stance.DENIES and not _cue("already").search(clause):
+        return Stance.PLANNED
+    if stance is Stance.AFFIRMS and _cue("planned").search(before[max(0, left - 24) :]):
+        return Stance.PLANNED
+    return stance
+
+
+def _denied(before: str, after: str) -> bool:
+    last = None
+    for last in _cue("denied_before").finditer(before):
+        pass
+    if last is not None and len(before) - last.end() <= DENIAL_REACH:
+        return True
+    return bool(_cue("denied_after").search(after))

@@ -1,0 +1,34 @@
+"""What the page asks of the library, so that it can be shown over anything that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from rag.types import Answer, CitedParagraph, Filters, QuoteMatch, Report, ReportMeta, Route, Turn
+
+
+class Assistant(Protocol):
+    """The part of ``rag.pipeline.Rag`` that the page uses; called from several threads."""
+
+    def stream(
+        self, question: str, *, filters: Filters = ..., history: Sequence[Turn] = ..., route: Route | None = ...
+    ) -> Iterator[str | Answer]:
+        """Yield the answer's text piece by piece, and the whole answer last."""
+        ...
+
+    def cite(self, citation_id: str) -> CitedParagraph:
+        """Open a citation."""
+        ...
+
+    def find(self, quote: str) -> Sequence[QuoteMatch]:
+        """Return the places where a quote stands."""
+        ...
+
+    def reports(self) -> Sequence[ReportMeta]:
+        """Return the inventory."""
+        ...
+
+    def report(self, report_id: str) -> Report:
+        """Return one report with its paragraphs."""
+        ...

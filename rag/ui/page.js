@@ -1,0 +1,64 @@
+// Opens citations in the source panel. Runs once, inside Gradio's HTML component of that panel:
+// `element` is the panel, `props.value` its HTML, `server.open_source` the Python function that fills it.
+const page = () => document.querySelector('[data-language]').dataset;
+let opener = null;
+
+// Scrolls the box alone, never the page, until the item stands at the given part of the box's height.
+const bringIntoView = (box, item, part) => {
+  if (box && item) box.scrollTop += item.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight * part;
+};
+
+const show = async (request) => {
+  const html = await server.open_source({ ...request, language: page().language }).catch(() => null);
+  const lost = document.createElement('p');
+  lost.className = 'failure';
+  lost.textContent = page().lost;
+  props.value = html ?? lost.outerHTML;
+  await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+};
+
+const open = async (button) => {
+  if (!element.contains(button)) opener = button;
+  document.querySelectorAll('[data-citation][aria-current]').forEach((other) => other.removeAttribute('aria-current'));
+  opener?.setAttribute('aria-current', 'true');
+  await show({ citation: button.dataset.citation, whole: button.dataset.whole === 'true' });
+  element.querySelector('#source-heading')?.focus({ preventScroll: true });
+  bringIntoView(document.querySelector('#source'), element.querySelector('mark'), 0.4);
+};
+
+const close = async () => {
+  await show({ citation: '' });
+  opener?.removeAttribute('aria-current');
+  opener?.focus();
+};
+
+const copy = async (button) => {
+  const code = button.parentElement.querySelector('code');
+  window.getSelection().selectAllChildren(code);
+  // Outside https and localhost there is no clipboard object; the old command still works there.
+  if (navigator.clipboard) await navigator.clipboard.writeText(button.dataset.copy).catch(() => {});
+  else document.execCommand('copy');
+  button.textContent = button.dataset.copied;
+};
+
+document.addEventListener('click', (event) => {
+  const button = event.target.closest('button');
+  if (button?.dataset.citation) open(button);
+  else if (button?.dataset.close !== undefined) close();
+  else if (button?.dataset.copy) copy(button);
+});
+
+document.addEventListener('keydown', (event) => {
+  if (event.key === 'Escape' && element.contains(document.activeElement)) close();
+});
+
+// The panel is worded anew whenever the language is set; screen readers and fonts go by the document's language.
+watch('value', () => { document.documentElement.lang = page().language === 'zh' ? 'zh-CN' : 'en'; });
+
+// A new question goes to the top of the conversation and its answer grows below it: the reader begins at its beginning.
+let asked = 0;
+new MutationObserver(() => {
+  const questions = document.querySelectorAll('#chat .question');
+  if (questions.length > asked) bringIntoView(document.querySelector('#chat [role=log]'), questions[questions.length - 1], 0.04);
+  asked = questions.length;
+}).observe(document.body, { childList: true, subtree: true });

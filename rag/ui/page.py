@@ -1,0 +1,238 @@
+"""The chat page: the one module that knows Gradio."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from typing import Any
+
+import gradio as gr
+from fastapi import FastAPI
+
+from rag.errors import RagError
+from rag.settings import Settings
+from rag.types import Filters, Language, ReportMeta
+from rag.ui.answers import scope_label
+from rag.ui.assistant import Assistant
+from rag.ui.conversation import Conversation, converse
+from rag.ui.examples import example_questions
+from rag.ui.markup import escape, tag
+from rag.ui.sources import hint_html, source_html
+from rag.ui.texts import language_of, say
+from rag.ui.theme import calm_theme
+
+_CONCURRENT_QUESTIONS = 4  # per page; the others wait in Gradio's queue
+_QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+def create_app(assistant: Assistant, settings: Settings) -> gr.Blocks:
+    """Build the chat page over anything that answers; serve it with :func:`create_server`."""
+    return ChatPage(assistant, settings).blocks
+
+
+def create_server(assistant: Assistant, settings: Settings) -> FastAPI:
+    """Return the web application that serves the page at ``/``."""
+    application = FastAPI(title=say("title", "en"), docs_url=None, redoc_url=None, openapi_url=None)
+    gr.mount_gradio_app(
+        application,
+        create_app(assistant, settings),
+        path="/",
+        server_name=settings.host,
+        server_port=settings.port,
+        theme=calm_theme(),
+        css=_resource("style.css"),
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        ssr_mode=False,
+    )
+    return application
+
+
+def _resource(name: str) -> str:
+    return (files("rag.ui") / name).read_text(encoding="utf-8")
+
+
+class ChatPage:
+    """Components of one page and what happens when they are used."""
+
+    def __init__(self, assistant: Assistant, settings: Settings) -> None:
+        self.assistant = assistant
+        self.settings = settings
+        self._examples: dict[tuple[Language, tuple[str, ...]], tuple[str, ...]] = {}
+        self.blocks: gr.Blocks = gr.Blocks(title=say("title", "zh"), analytics_enabled=False, fill_width=True)
+        with self.blocks:
+            self._lay_out()
+            self._connect()
+        self.blocks.queue(default_concurrency_limit=_CONCURRENT_QUESTIONS)
+
+    def _lay_out(self) -> None:
+        self.conversation = gr.State(Conversation())
+        with gr.Row(elem_id="top"):
+            self.header = gr.HTML(self._header("zh", ()), js_on_load=None, scale=1)
+            self.language = gr.Radio(
+                [("中文", "zh"), ("English", "en")], value="zh", show_label=False, container=False,
+                label=f"{say('language', 'zh')} / {say('language', 'en')}",
+                scale=0, min_width=170, elem_id="language",
+            )  # fmt: skip
+        with gr.Row(elem_id="main", equal_height=False):
+            with gr.Column(scale=3, min_width=320, elem_id="talk"):
+                self._lay_out_conversation()
+            with gr.Column(scale=2, min_width=320, elem_id="side"):
+                with gr.Row(elem_id="filters"):
+                    self.offices = gr.Dropdown(multiselect=True, elem_id="offices", scale=3, min_width=140)
+                    self.years = gr.Dropdown(multiselect=True, elem_id="years", scale=2, min_width=110)
+                self.source = self._source_panel()
+
+    def _source_panel(self) -> gr.HTML:
+        def open_source(request: dict[str, Any]) -> str:
+            return source_html(self.assistant, request)
+
+        return gr.HTML(
+            hint_html("zh"), elem_id="source", js_on_load=_resource("page.js"), server_functions=[open_source]
+        )
+
+    def _lay_out_conversation(self) -> None:
+        self.chat = gr.Chatbot(
+            elem_id="chat", height="100%", show_label=False, buttons=[], latex_delimiters=[], layout="bubble",
+            group_consecutive_messages=False,
+            autoscroll=False,
+        )  # fmt: skip
+        with gr.Row(elem_id="scope", visible=False) as self.scope_row:
+            self.scope = gr.HTML("", js_on_load=None, scale=1)
+            self.clear_filters = gr.Button(size="sm", scale=0, min_width=96)
+        self.question = gr.Textbox(
+            elem_id="question", lines=1, max_lines=6, submit_btn=say("send", "zh"), show_label=False
+        )
+
+    def _connect(self) -> None:
+        worded = [
+            self.header, self.chat, self.question, self.offices, self.years, self.clear_filters, self.source,
+            self.scope_row, self.scope,
+        ]  # fmt: skip
+        chosen = [self.offices, self.years]
+        self.blocks.load(self.arrive, None, [self.language, *worded], **_QUIET)
+        self.language.input(self.wording, [self.language, *chosen], worded, **_QUIET)
+        for field in chosen:
+            field.change(self.remind, [self.language, *chosen], [self.scope_row, self.scope], **_QUIET)
+        self.clear_filters.click(lambda: ([], []), None, chosen, **_QUIET)
+        asked = [*chosen, self.conversation, self.language]
+        shown = [self.question, self.chat, self.conversation]
+        self.question.submit(self.ask, [self.question, *asked], shown, **_QUIET)
+        self.chat.example_select(self.ask_example, asked, shown, **_QUIET)
+        self.chat.clear(Conversation, None, self.conversation, queue=False, **_QUIET)
+
+    def arrive(self, request: gr.Request) -> tuple[Any, ...]:
+        """Word the page for a browser that has just opened it."""
+        language = language_of(request.headers.get("accept-language"))
+        return language, *self.wording(language, [], [])
+
+    def wording(self, language: Language, offices: list[str], years: list[int]) -> tuple[Any, ...]:
+        """Return every component that shows words, in one language, over the reports now in the store."""
+        reports = self._reports()
+        names = sorted({report.office for report in reports if report.office})
+        dates = sorted({report.year for report in reports if report.year}, reverse=True)
+        return (
+            self._header(language, reports),
+            self._chat_wording(language, reports),
+            gr.Textbox(
+                placeholder=say("question_hint", language),
+                label=say("question", language),
+                submit_btn=say("send", language),
+                interactive=bool(reports),
+            ),
+            gr.Dropdown(choices=[(name, name) for name in names], label=say("office", language)),
+            gr.Dropdown(choices=[(str(year), year) for year in dates], label=say("year", language)),
+            gr.Button(say("filters_clear", language)),
+            hint_html(language),
+            *self.remind(language, offices, years),
+        )
+
+    def _reports(self) -> tuple[ReportMeta, ...]:
+        try:
+            return tuple(self.assistant.reports())
+        except RagError:
+            return ()
+
+    def _header(self, language: Language, reports: Sequence[ReportMeta]) -> str:
+        heading = tag("h1", escape(say("title", language))) + tag("p", escape(_inventory(reports, language)))
+        return tag(
+            "div",
+            heading,
+            data_language=language,
+            data_lost=say("error_connection", language),
+        )
+
+    def _chat_wording(self, language: Language, reports: Sequence[ReportMeta]) -> gr.Chatbot:
+        label = say("conversation", language)
+        if not reports:
+            return gr.Chatbot(label=label, placeholder=self._empty_store(language), examples=[])
+        welcome = tag("h2", escape(say("placeholder_title", language)))
+        welcome += tag("p", escape(say("placeholder_body", language)))
+        examples: list[Any] = [{"text": question} for question in self._example_questions(language, reports)]
+        return gr.Chatbot(label=label, placeholder=welcome, examples=examples)
+
+    def _empty_store(self, language: Language) -> str:
+        command = f"python ingest.py PATH --store {shlex.quote(str(self.settings.store))}"
+        explanation = tag("p", escape(say("empty_body", language))) + tag("pre", tag("code", escape(command)))
+        return tag("h2", escape(say("empty_title", language))) + explanation
+
+    def _example_questions(self, language: Language, reports: Sequence[ReportMeta]) -> tuple[str, ...]:
+        key = (language, tuple(report.id for report in reports))
+        if key not in self._examples:
+            self._examples = {known: made for known, made in self._examples.items() if known[1] == key[1]}
+            self._examples[key] = example_questions(self.assistant, reports, language)
+        return self._examples[key]
+
+    def remind(self, language: Language, offices: list[str], years: list[int]) -> tuple[Any, Any]:
+        """Show what questions are restricted to, or hide the reminder."""
+        filters = _filters(offices, years)
+        words = say("filters_set", language, scope=scope_label(filters, language)) if filters else ""
+        return gr.Row(visible=bool(filters)), tag("p", escape(words), role="status")
+
+    def ask(
+        self, question: str, offices: list[str], years: list[int], conversation: Conversation, language: Language
+    ) -> Iterator[tuple[Any, Any, Conversation]]:
+        """Answer a typed question, message by message."""
+        if not question.strip():
+            gr.Warning(say("error_empty", language), title=say("question", language), duration=4)
+            yield "", gr.skip(), conversation
+            return
+        for state in converse(self.assistant, conversation, question, _filters(offices, years), language):
+            yield "", _messages(state), state
+
+    def ask_example(
+        self,
+        offices: list[str],
+        years: list[int],
+        conversation: Conversation,
+        language: Language,
+        selected: gr.SelectData,
+    ) -> Iterator[tuple[Any, Any, Conversation]]:
+        """Answer the example question that was clicked."""
+        yield from self.ask(selected.value["text"], offices, years, conversation, language)
+
+
+def _filters(offices: Sequence[str], years: Sequence[int]) -> Filters:
+    return Filters(offices=tuple(offices or ()), years=tuple(int(year) for year in years or ()))
+
+
+def _inventory(reports: Sequence[ReportMeta], language: Language) -> str:
+    """Return how many reports of how many offices and which years there are, in words."""
+    if not reports:
+        return say("corpus_empty", language)
+    offices = len({report.office for report in reports if report.office})
+    years = sorted({report.year for report in reports if report.year})
+    if not years:
+        return say("corpus_undated", language, reports=len(reports), offices=offices)
+    span = str(years[0]) if len(years) == 1 else f"{years[0]}–{years[-1]}"
+    return say("corpus", language, reports=len(reports), offices=offices, years=span)
+
+
+def _messages(conversation: Conversation) -> list[dict[str, Any]]:
+    """Return the messages for ``gr.Chatbot``: HTML components, in which our escaped HTML keeps its attributes."""
+    return [
+        {"role": message.role, "content": gr.HTML(message.html, js_on_load=None, padding=False)}
+        for message in conversation.messages
+    ]

@@ -1,0 +1,118 @@
+"""The source panel: a cited paragraph in its report, with the quote highlighted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rag.errors import RagError
+from rag.types import Citation, CitedParagraph, Language, Paragraph, Report, ReportMeta
+from rag.ui.answers import error_html, report_label
+from rag.ui.assistant import Assistant
+from rag.ui.markup import escape, tag
+from rag.ui.texts import say
+
+
+def source_html(assistant: Assistant, request: Mapping[str, object]) -> str:
+    """Return what the panel shows for a request that the browser sent; it may hold anything.
+
+    Args:
+        assistant: Opens the citation.
+        request: ``citation``: an id, empty to close the panel; ``whole``: the whole report rather than the passage;
+            ``language``: the interface's.
+    """
+    language: Language = "en" if request.get("language") == "en" else "zh"
+    citation_id = str(request.get("citation") or "")
+    if not citation_id:
+        return hint_html(language)
+    try:
+        cited = assistant.cite(citation_id)
+        if request.get("whole"):
+            return report_html(cited, assistant.report(cited.report.id), language)
+        return passage_html(cited, language)
+    except RagError as error:
+        return error_html(error, language)
+
+
+def hint_html(language: Language) -> str:
+    """Return what the panel shows while nothing is open."""
+    return tag("p", escape(say("source_hint", language)), class_="hint")
+
+
+def passage_html(cited: CitedParagraph, language: Language) -> str:
+    """Return the cited paragraph between its neighbours."""
+    paragraphs = (*cited.before, cited.paragraph, *cited.after)
+    body = _paragraphs(paragraphs, cited.citation)
+    return _panel(cited, body, whole=False, language=language)
+
+
+def report_html(cited: CitedParagraph, report: Report, language: Language) -> str:
+    """Return the whole report with the cited paragraph in its place."""
+    return _panel(cited, _paragraphs(report.paragraphs, cited.citation), whole=True, language=language)
+
+
+def _panel(cited: CitedParagraph, body: str, *, whole: bool, language: Language) -> str:
+    parts = (
+        _head(cited.report, language),
+        _facts(cited, language),
+        tag("div", body, class_="text", lang="zh-CN"),
+        _foot(cited.citation, whole=whole, language=language),
+    )
+    return tag("article", "".join(parts), class_="opened", aria_labelledby="source-heading")
+
+
+def _head(report: ReportMeta, language: Language) -> str:
+    label = report_label(report.office, report.year, report.source, language)
+    close = say("source_close", language)
+    button = tag("button", "×", type="button", class_="close", data_close="", aria_label=close, title=close)
+    return tag("header", tag("h3", escape(label), id="source-heading", tabindex="-1") + button)
+
+
+def _facts(cited: CitedParagraph, language: Language) -> str:
+    number = say("source_paragraph", language, number=cited.paragraph.number)
+    section = " › ".join((*cited.paragraph.path, number))
+    known = (
+        ("source_title", cited.report.title),
+        ("source_region", cited.report.region),
+        ("source_section", section),
+        ("source_file", cited.report.source),
+    )
+    rows = (tag("dt", escape(say(key, language))) + tag("dd", escape(value)) for key, value in known if value)
+    return tag("dl", "".join(rows))
+
+
+def _paragraphs(paragraphs: Sequence[Paragraph], citation: Citation) -> str:
+    return "".join(_paragraph(paragraph, citation) for paragraph in paragraphs)
+
+
+def _paragraph(paragraph: Paragraph, citation: Citation) -> str:
+    kind = paragraph.kind.replace("_", "-")
+    if paragraph.number != citation.paragraph:
+        return tag("p", escape(paragraph.text), class_=kind)
+    before, quote, after = (
+        paragraph.text[: citation.start],
+        paragraph.text[citation.start : citation.end],
+        paragraph.text[citation.end :],
+    )
+    content = escape(before) + tag("mark", escape(quote)) + escape(after)
+    return tag("p", content, class_=f"{kind} cited", aria_current="true")
+
+
+def _foot(citation: Citation, *, whole: bool, language: Language) -> str:
+    toggle = tag(
+        "button",
+        escape(say("source_part" if whole else "source_whole", language)),
+        type="button",
+        class_="plain",
+        data_citation=citation.id,
+        data_whole=None if whole else "true",
+    )
+    copy = tag(
+        "button",
+        escape(say("source_copy", language)),
+        type="button",
+        class_="plain",
+        data_copy=citation.id,
+        data_copied=say("source_copied", language),
+    )
+    identifier = tag("code", escape(citation.id), title=say("source_id", language))
+    return tag("footer", toggle + copy + identifier)

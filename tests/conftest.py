@@ -1,0 +1,41 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from rag.types import Paragraph, ReportMeta, SectionKind
+
+REAL_REPORTS = Path(__file__).parent.parent.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the real reports and their gold questions, beside the checkout."""
+    if not REAL_REPORTS.is_dir():
+        pytest.skip("../shared with the real reports is not here")
+    return REAL_REPORTS
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """A tiny report told as (section kind, text) pairs."""
+
+    meta: ReportMeta
+    paragraphs: tuple[Paragraph, ...]
+
+
+@pytest.fixture(scope="session")
+def tell():
+    """Make a report's paragraphs out of plain texts: ``tell("青石", 2023, ("measures", "…"), …)``."""
+
+    def make(office: str | None, year: int | None, *texts: tuple[str, str], region: str | None = "临江区") -> Told:
+        name = f"{office}街道办事处" if office else None
+        variants = (f"{office}街道", f"{office}街道办") if office else ()
+        identity = f"{abs(hash((office, year, region, texts))):012x}"[:12]
+        meta = ReportMeta(identity, f"{office or 'unknown'}-{year}.txt", None, name, variants, region, year)
+        paragraphs = tuple(
+            Paragraph(number, text, "body", None, (), SectionKind(kind)) for number, (kind, text) in enumerate(texts, 1)
+        )
+        return Told(meta, paragraphs)
+
+    return make

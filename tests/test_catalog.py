@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from stored_reports import stored_report
+
+from rag.catalog import BuiltWith, Catalog, ProcessLock, matching_offices
+from rag.errors import ModelMismatch, StoreDamaged, StoreError
+from rag.types import Filters, ReportMeta, SectionKind
+
+BUILT_WITH = BuiltWith("model-a", 320)
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    with Catalog.open(tmp_path / "store", BUILT_WITH, create=True) as opened:
+        yield opened
+
+
+def test_a_report_comes_back_as_it_was_put_in(catalog):
+    stored = stored_report("a.txt", "今年办结信访案件26件。", "执法人员不足。")
+    meta = replace(stored.report.meta, issued=date(2024, 1, 31), notes=("year from the file name",))
+    stored = replace(stored, report=replace(stored.report, meta=meta))
+
+    catalog.put_report(stored)
+
+    assert catalog.report(meta.id) == stored.report
+    assert catalog.report_chunks(meta.id) == stored.chunks
+    assert catalog.paragraphs()[meta.id] == stored.report.paragraphs
+    assert catalog.paragraph(meta.id, 2) == stored.report.paragraphs[1]
+    assert list(catalog.chunks([stored.chunks[1].id, "unknown", stored.chunks[0].id])) == [
+        stored.chunks[1].id,
+        stored.chunks[0].id,
+    ]
+    np.testing.assert_array_equal(catalog.vectors().matrix, stored.matrix)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=3))
+def test_any_text_comes_back_to_the_character(catalog, statements):
+    stored = stored_report("any.txt", *statements)
+    catalog.put_report(stored)
+    assert catalog.report(stored.report.meta.id) == stored.report
+    assert catalog.report_chunks(stored.report.meta.id) == stored.chunks
+
+
+def test_what_is_not_there_is_none(catalog):
+    assert catalog.report("0" * 12) is None
+    assert catalog.paragraph("0" * 12, 1) is None
+    assert catalog.report_path("0" * 12) is None
+    assert catalog.paragraphs(["0" * 12]) == {}
+    assert len(catalog.vectors().ids) == 0
+
+
+def test_a_changed_file_replaces_its_report_and_its_vectors(catalog):
+    old, new = stored_report("a.txt", "旧的内容。"), stored_report("a.txt", "新的内容。", "还有不足。")
+    catalog.put_report(old)
+    before = catalog.change_counter()
+    catalog.put_report(new)
+
+    assert list(catalog.metas()) == [new.report.meta.id]
+    assert list(catalog.vectors().ids) == [chunk.id for chunk in new.chunks]
+    assert catalog.chunk_count() == 2
+    _, changed, removed = catalog.changes_since(before)
+    assert list(changed.ids) == [chunk.id for chunk in new.chunks]
+    assert removed == [old.chunks[0].id]
+
+
+def test_the_same_content_twice_is_taken_once_and_told(catalog):
+    stored = stored_report("a.txt", "同样的内容。")
+    catalog.put_report(stored)
+    catalog.put_duplicate(replace(stored.file, path="/reports/copy.txt", source="copy.txt"))
+
+    (row,) = catalog.inventory()
+    assert (row.path, row.duplicates) == ("/reports/a.txt", ("/reports/copy.txt",))
+    assert (row.paragraphs, row.chunks) == (2, 1)
+
+
+def test_a_duplicate_takes_over_when_the_original_goes(catalog):
+    stored = stored_report("a.txt", "同样的内容。")
+    catalog.put_report(stored)
+    catalog.put_duplicate(replace(stored.file, path="/reports/copy.txt", source="copy.txt"))
+
+    catalog.remove_file("/reports/a.txt")
+    (row,) = catalog.inventory()
+    assert (row.path, row.meta.source, row.duplicates) == ("/reports/copy.txt", "copy.txt", ())
+
+    catalog.remove_file("/reports/copy.txt")
+    assert catalog.inventory() == []
+    assert catalog.chunk_count() == 0
+
+
+def test_a_file_that_becomes_a_copy_of_another_leaves_no_old_report(catalog):
+    first, second = stored_report("a.txt", "甲。"), stored_report("b.txt", "乙。")
+    catalog.put_report(first)
+    catalog.put_report(second)
+    catalog.put_duplicate(replace(second.file, report_id=first.report.meta.id))
+    assert list(catalog.metas()) == [first.report.meta.id]
+    assert catalog.check() == []
+
+
+def test_a_report_that_fails_half_way_leaves_nothing(catalog):
+    good = stored_report("a.txt", "甲。", "乙。")
+    bad = replace(good, matrix=good.matrix[:1])
+    with pytest.raises(ValueError, match="shorter"):
+        catalog.put_report(bad)
+    assert catalog.metas() == {}
+    assert catalog.change_counter() == 0
+    catalog.put_report(good)
+    assert len(catalog.metas()) == 1
+
+
+def test_vectors_can_be_had_of_some_reports_and_sections(catalog):
+    first, second = stored_report("a.txt", "甲。", "甲的不足。"), stored_report("b.txt", "乙。", "乙的不足。")
+    catalog.put_report(first)
+    catalog.put_report(second)
+    assert list(catalog.vectors([second.report.meta.id]).ids) == [chunk.id for chunk in second.chunks]
+    problems = catalog.vectors(section_kinds=[SectionKind.PROBLEMS])
+    assert list(problems.ids) == [first.chunks[1].id, second.chunks[1].id]
+    assert len(catalog.vectors([]).ids) == 0
+
+
+def test_a_reader_sees_what_another_writer_commits(catalog):
+    with Catalog.open(catalog.store, BUILT_WITH) as reader:
+        assert reader.report_metas() == []
+        assert len(reader.vectors().ids) == 0
+        catalog.put_report(stored_report("a.txt", "甲。"))
+        assert [meta.source for meta in reader.report_metas()] == ["a.txt"]
+        assert len(reader.vectors().ids) == 1
+
+
+OFFICES = [
+    ReportMeta(
+        "1", "1.txt", office="新桥街道办事处", office_variants=("新桥街道办", "新桥街道"), region="河东区", year=2022
+    ),
+    ReportMeta("2", "2.txt", office="东新桥街道办事处", office_variants=("东新桥街道",), region="河东区", year=2023),
+    ReportMeta("3", "3.txt", office="新桥街道办事处", office_variants=("新桥街道",), region="山南县", year=2023),
+    ReportMeta("4", "4.txt"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("新桥街道办事处", {"1", "3"}),
+        ("新桥街道", {"1", "3"}),
+        ("新橋街道", {"1", "3"}),
+        ("山南县新桥街道办事处", {"3"}),
+        ("新桥", {"1", "2", "3"}),
+        ("东新桥", {"2"}),
+        ("桥", set()),
+        ("西湖", set()),
+        ("  ", set()),
+    ],
+)
+def test_an_office_is_found_in_any_of_its_forms(name, expected):
+    assert matching_offices(OFFICES, name) == expected
+
+
+def test_filters_all_hold_together_and_unknown_satisfies_none(catalog):
+    catalog.put_report(stored_report("a.txt", "甲。", office="新桥街道办事处", year=2022))
+    catalog.put_report(stored_report("b.txt", "乙。", office="新桥街道办事处", year=2023))
+    catalog.put_report(stored_report("c.txt", "丙。", office="东新桥街道办事处", year=2023))
+    catalog.put_report(stored_report("d.txt", "丁。", office=None, region=None, year=None))
+
+    def sources(**filters):
+        return [meta.source for meta in catalog.report_metas(Filters(**filters))]
+
+    assert sources() == ["c.txt", "a.txt", "b.txt", "d.txt"]
+    assert sources(offices=("新桥街道办事处",), years=(2023,)) == ["b.txt"]
+    assert sources(regions=("河东",)) == ["c.txt", "a.txt", "b.txt"]
+    assert sources(years=(2019,)) == []
+    assert sources(reports=(catalog.report_metas()[3].id,)) == ["d.txt"]
+    assert sources(offices=("西湖街道",)) == []
+
+
+def test_another_model_is_refused_with_both_names_and_the_way_out(catalog):
+    with pytest.raises(ModelMismatch, match="'model-a' in the store, 'model-b' in the settings") as caught:
+        Catalog.open(catalog.store, BuiltWith("model-b", 320))
+    assert "python ingest.py PATH… --store NEW_FOLDER" in str(caught.value)
+    with pytest.raises(ModelMismatch, match="320 in the store, 512 in the settings"):
+        Catalog.open(catalog.store, BuiltWith("model-a", 512), create=True)
+
+
+def test_vectors_of_another_length_are_refused(catalog):
+    catalog.put_report(stored_report("a.txt", "甲。"))
+    other = stored_report("b.txt", "乙。")
+    with pytest.raises(ModelMismatch, match="64 dimensions"):
+        catalog.put_report(replace(other, matrix=np.ones((1, 32), np.float32)))
+    assert catalog.chunk_count() == 1
+
+
+def test_a_missing_store_is_told_with_the_command_that_builds_one(tmp_path):
+    with pytest.raises(StoreError, match="python ingest.py"):
+        Catalog.open(tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_damaged_catalog_is_refused_with_the_way_back(tmp_path):
+    (tmp_path / "catalog.sqlite").write_bytes(b"not a database" * 1000)
+    with pytest.raises(StoreDamaged, match="backup"):
+        Catalog.open(tmp_path)
+
+
+def test_a_catalog_of_another_version_is_refused(catalog):
+    with sqlite3.connect(catalog.store / "catalog.sqlite") as connection:
+        connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
+    connection.close()
+    with pytest.raises(StoreDamaged, match="schema version 99"):
+        Catalog.open(catalog.store)
+
+
+def test_a_chunk_that_lost_its_vector_is_noticed(catalog):
+    catalog.put_report(stored_report("a.txt", "甲。"))
+    assert catalog.check() == []
+    with sqlite3.connect(catalog.store / "catalog.sqlite") as connection:
+        connection.execute("DELETE FROM vectors")
+    connection.close()
+    assert len(catalog.check()) == 1
+
+
+def test_a_lock_is_held_once_and_tells_by_whom(tmp_path):
+    first, second = ProcessLock(tmp_path / "write.lock"), ProcessLock(tmp_path / "write.lock")
+    assert first.acquire()
+    assert not second.acquire()
+    assert second.holder().startswith("process ")
+    first.release()
+    assert second.acquire()
+    second.release()
+
+
+def test_a_store_that_cannot_be_written_can_be_read(tmp_path, monkeypatch):
+    folder = tmp_path / "读 only?#%20"
+    stored = stored_report("a.txt", "甲。")
+    with Catalog.open(folder, BUILT_WITH, create=True) as writer:
+        writer.put_report(stored)
+    before = sorted(path.name for path in folder.iterdir())
+    monkeypatch.setattr("rag.catalog.database.os.access", lambda *_: False)
+    with Catalog.open(folder, BUILT_WITH) as reader:
+        assert reader.report(stored.report.meta.id) == stored.report
+        with pytest.raises(StoreError, match="read-only"):
+            reader.put_report(stored_report("b.txt", "乙。"))
+    assert sorted(path.name for path in folder.iterdir()) == before

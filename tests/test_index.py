@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from stored_reports import EMBEDDER, stored_report
+
+from rag.catalog import BuiltWith, Catalog
+from rag.errors import StoreError, StoreLocked
+from rag.index import Index
+from rag.index import search as facade
+from rag.types import SectionKind
+
+HOLD_CHROMA = """
+import sys
+from pathlib import Path
+from rag.catalog import Catalog
+from rag.index import Index
+with Catalog.open(Path(sys.argv[1])) as catalog, Index.open(catalog, owner=True):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+OPEN_AND_DIE = """
+import os, sys
+from pathlib import Path
+from rag.catalog import Catalog
+from rag.index import Index
+catalog = Catalog.open(Path(sys.argv[1]))
+index = Index.open(catalog, owner=True)
+index.dense(catalog.vectors().matrix[0], 1)
+os._exit(9)
+"""
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    with Catalog.open(tmp_path / "store", BuiltWith(EMBEDDER.name, 320), create=True) as opened:
+        opened.put_report(
+            stored_report("a.txt", "全年办结信访案件26件。", "执法人员数量不足。", "建设公共法律服务站。")
+        )
+        opened.put_report(stored_report("b.txt", "聘请法律顾问审查合同。", "街道不具备行政执法权。", year=2022))
+        opened.put_report(stored_report("c.txt", "开展普法宣传活动三十场。", "经费保障不足。", office=None, year=None))
+        yield opened
+
+
+@pytest.fixture
+def index(catalog):
+    with Index.open(catalog, owner=True) as opened:
+        opened.sync()
+        yield opened
+
+
+def nearest(index, catalog, text, **filters):
+    hits = index.dense(EMBEDDER.embed_query(text), 1, **filters)
+    return [catalog.chunks([hit.chunk_id])[hit.chunk_id].text for hit in hits]
+
+
+def uses_chroma(index):
+    return index._vector.search(EMBEDDER.embed_query("执法"), 1) is not None
+
+
+def test_both_indexes_find_what_the_catalog_holds(index, catalog):
+    assert nearest(index, catalog, "不具备行政执法权") == ["街道不具备行政执法权。"]
+    hits = index.lexical("哪些街道没有执法权？", 3)
+    assert catalog.chunks([hits[0].chunk_id])[hits[0].chunk_id].text == "街道不具备行政执法权。"
+    assert index.verify().problems == ()
+
+
+def test_chroma_and_exact_search_agree(index, catalog):
+    assert uses_chroma(index)
+    with Index.open(catalog) as reader:
+        for text in ("信访案件", "法律顾问", "经费", "执法权"):
+            vector = EMBEDDER.embed_query(text)
+            by_chroma, exactly = index.dense(vector, 4), reader.dense(vector, 4)
+            assert [hit.score for hit in by_chroma] == pytest.approx([hit.score for hit in exactly], abs=1e-5)
+            by_chroma = index.dense(vector, 4, section_kinds=[SectionKind.PROBLEMS])
+            exactly = reader.dense(vector, 4, section_kinds=[SectionKind.PROBLEMS])
+            assert [hit.score for hit in by_chroma] == pytest.approx([hit.score for hit in exactly], abs=1e-5)
+            assert len(exactly) == 3
+
+
+def test_a_search_stays_within_the_reports_and_sections_asked_for(index, catalog):
+    report_id = stored_report(
+        "a.txt", "全年办结信访案件26件。", "执法人员数量不足。", "建设公共法律服务站。"
+    ).report.meta.id
+    assert nearest(index, catalog, "街道不具备行政执法权", report_ids=[report_id]) == ["执法人员数量不足。"]
+    assert nearest(index, catalog, "执法", section_kinds=[SectionKind.PLAN]) == ["建设公共法律服务站。"]
+    assert index.dense(EMBEDDER.embed_query("执法"), 5, report_ids=[]) == []
+    assert index.lexical("执法", 5, report_ids=[]) == []
+    assert {hit.chunk_id for hit in index.lexical("执法", 5, report_ids=[report_id])} == {f"{report_id}-c1"}
+    assert index.lexical("执法", 5, section_kinds=[SectionKind.PLAN]) == []
+
+
+def test_a_new_report_is_found_at_once_and_verify_tells_what_is_behind(index, catalog):
+    index.lexical("执法", 1)
+    catalog.put_report(stored_report("d.txt", "运用无人机巡查河道。"))
+
+    assert nearest(index, catalog, "无人机巡查河道") == ["运用无人机巡查河道。"]
+    assert len(index.lexical("无人机巡查", 3)) == 1
+    assert index.verify().problems == (
+        "lexical index: it is behind the catalog",
+        "vector index: not usable, it was behind the catalog",
+    )
+    index.sync()
+    assert index.verify().problems == ()
+    assert uses_chroma(index)
+
+
+def test_a_removed_or_changed_report_leaves_both_indexes(index, catalog):
+    catalog.remove_file("/reports/b.txt")
+    catalog.put_report(stored_report("a.txt", "全年没有信访案件。"))
+    assert nearest(index, catalog, "不具备行政执法权") != ["街道不具备行政执法权。"]
+    index.sync()
+    assert index.verify().problems == ()
+    assert index.lexical("不具备执法权", 5) is None
+
+
+def test_an_index_only_follows_what_changed(index, catalog, monkeypatch):
+    written = []
+    collection = index._vector._opened()
+    upsert = collection.upsert
+    monkeypatch.setattr(collection, "upsert", lambda ids, *rest: (written.extend(ids), upsert(ids, *rest)))
+    new = stored_report("d.txt", "运用无人机巡查河道。")
+    catalog.put_report(new)
+    index.sync()
+    index.sync()
+    assert written == [new.chunks[0].id]
+
+
+def test_an_empty_catalog_can_be_searched(tmp_path):
+    with (
+        Catalog.open(tmp_path / "s", BuiltWith("m", 320), create=True) as empty,
+        Index.open(empty, owner=True) as index,
+    ):
+        index.sync()
+        assert index.dense(np.ones(64, np.float32) / 8, 5) == []
+        assert index.lexical("执法", 5) is None
+        assert index.verify().problems == ()
+        empty.put_report(stored_report("a.txt", "甲街道依法行政。"))
+        index.sync()
+        assert index.verify().problems == ()
+
+
+def test_rebuilding_needs_no_embedding_and_leaves_one_folder(index, catalog):
+    index.rebuild()
+    assert index.verify().problems == ()
+    assert len(list(catalog.store.glob("chroma-*"))) == 1
+    assert len(list(catalog.store.glob("lexical/bm25-*"))) == 1
+    assert nearest(index, catalog, "不具备行政执法权") == ["街道不具备行政执法权。"]
+
+
+def reopened(catalog):
+    index = Index.open(catalog, owner=True)
+    index.sync()
+    problems, notes = index.verify().problems, index.notes
+    index.close()
+    assert problems == ()
+    return notes
+
+
+def test_a_clean_stop_costs_nothing_at_the_next_start(index, catalog, monkeypatch):
+    uses_chroma(index)
+    index.close()
+    assert not (catalog.store / "chroma.dirty").exists()
+    monkeypatch.setattr("rag.index.vector.is_usable", lambda *_: pytest.fail("no child process after a clean stop"))
+    assert reopened(catalog) == ()
+
+
+def test_a_writer_killed_in_the_middle_is_noticed_and_mended(index, catalog):
+    index.close()
+    (catalog.store / "chroma.dirty").write_text(json.dumps({"stage": "write", "pid": 1}))
+    assert reopened(catalog) == (
+        "The vector index was rebuilt from the catalog: its last writer was stopped in the middle.",
+    )
+    assert reopened(catalog) == ()
+
+
+def test_a_reader_killed_leaves_an_index_that_is_tried_and_kept(index, catalog):
+    index.close()
+    done = subprocess.run([sys.executable, "-c", OPEN_AND_DIE, str(catalog.store)], check=False)
+    assert done.returncode == 9
+    assert (catalog.store / "chroma.dirty").exists()
+    folder = next(catalog.store.glob("chroma-*")).name
+    assert reopened(catalog) == ()
+    assert next(catalog.store.glob("chroma-*")).name == folder
+
+
+def test_a_folder_damaged_under_a_killed_owner_is_found_out_by_a_child_and_rebuilt(index, catalog):
+    index.close()
+    (catalog.store / "chroma.dirty").write_text(json.dumps({"stage": "open", "pid": 1}))
+    database = next(catalog.store.glob("chroma-*")) / "chroma.sqlite3"
+    database.write_bytes(database.read_bytes()[:4096])
+    assert reopened(catalog) == ("The vector index was rebuilt from the catalog: it was damaged.",)
+
+
+@pytest.mark.parametrize("damage", ["folder", "state", "garbage", "lexical"])
+def test_a_deleted_or_damaged_index_is_rebuilt_from_the_catalog(index, catalog, damage):
+    index.close()
+    if damage == "folder":
+        shutil.rmtree(next(catalog.store.glob("chroma-*")))
+    elif damage == "state":
+        (catalog.store / "chroma.json").write_text("{")
+    elif damage == "garbage":
+        (next(catalog.store.glob("chroma-*")) / "chroma.sqlite3").write_bytes(b"garbage" * 5000)
+    else:
+        shutil.rmtree(catalog.store / "lexical")
+    with Index.open(catalog, owner=True) as opened:
+        assert opened.verify().problems
+        assert nearest(opened, catalog, "不具备行政执法权") == ["街道不具备行政执法权。"]
+        assert opened.lexical("行政执法权", 3)
+        opened.sync()
+        assert opened.verify().problems == ()
+
+
+def test_an_index_of_another_catalog_is_not_trusted(index, catalog, tmp_path):
+    index.close()
+    with Catalog.open(tmp_path / "other", BuiltWith(EMBEDDER.name, 320), create=True) as other:
+        for source in ("x", "y", "z"):
+            other.put_report(stored_report(f"{source}.txt", f"{source}街道依法行政。"))
+    for name in ("chroma.json", "lexical"):
+        source = catalog.store / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / "other" / name)
+    shutil.copytree(next(catalog.store.glob("chroma-*")), tmp_path / "other" / "chroma-1")
+    with Catalog.open(tmp_path / "other") as other:
+        assert "belonged to another catalog" in reopened(other)[0]
+
+
+def test_rows_that_differ_from_the_catalog_are_counted(index, catalog):
+    collection = index._vector._opened()
+    first, second = catalog.vectors().ids[:2]
+    collection.delete([str(first)])
+    collection.upsert([str(second)], np.ones((1, 64), np.float32), [{"report_id": "x", "section_kind": "plan"}])
+    collection.upsert(["strange"], np.ones((1, 64), np.float32), [{"report_id": "x", "section_kind": "plan"}])
+    assert index.verify().problems == (
+        "vector index: 1 chunks of the catalog are missing",
+        "vector index: 1 rows are not in the catalog",
+        "vector index: 1 rows differ from the catalog",
+    )
+
+
+def test_while_another_process_owns_chroma_others_search_exactly_and_say_so(index, catalog):
+    index.close()
+    command = [sys.executable, "-c", HOLD_CHROMA, str(catalog.store)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with Index.open(catalog, owner=True) as second:
+            assert nearest(second, catalog, "不具备行政执法权") == ["街道不具备行政执法权。"]
+            catalog.put_report(stored_report("d.txt", "运用无人机巡查河道。"))
+            second.sync()
+            assert nearest(second, catalog, "无人机巡查河道") == ["运用无人机巡查河道。"]
+            assert f"process {holder.pid} since" in second.verify().notes[0]
+            with pytest.raises(StoreLocked, match=f"process {holder.pid} since"):
+                second.rebuild()
+        holder.communicate()
+    assert reopened(catalog) == ()
+
+
+def test_a_reader_of_a_large_store_takes_chroma_if_it_is_free(index, catalog, monkeypatch):
+    index.close()
+    monkeypatch.setattr(facade, "EXACT_UP_TO", 3)
+    with Index.open(catalog) as reader:
+        assert nearest(reader, catalog, "不具备行政执法权") == ["街道不具备行政执法权。"]
+        assert (catalog.store / "chroma.dirty").exists()
+    assert not (catalog.store / "chroma.dirty").exists()
+
+
+def test_a_full_disk_is_told_with_what_to_do(index, catalog, monkeypatch):
+    catalog.put_report(stored_report("d.txt", "运用无人机巡查河道。"))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("rag.index.lexical._write_arrays", full)
+    with pytest.raises(StoreError, match="No space left on device.*python -m rag rebuild"):
+        index.sync()
+    assert nearest(index, catalog, "无人机巡查河道") == ["运用无人机巡查河道。"]

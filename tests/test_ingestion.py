@@ -1,0 +1,327 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+
+from rag.catalog import BuiltWith, Catalog
+from rag.embedding import HashEmbedder
+from rag.errors import MetadataError, ModelMismatch, StoreError, StoreLocked, UnreadableFile
+from rag.index import Index
+from rag.ingestion import ingest, ingest_into_store
+from rag.settings import load_settings
+from rag.types import Filters
+
+HOLD_WRITER_LOCK = """
+import sys
+from pathlib import Path
+from rag.catalog import WRITER_LOCK, ProcessLock
+lock = ProcessLock(Path(sys.argv[1]) / WRITER_LOCK)
+assert lock.acquire()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+class CountingEmbedder(HashEmbedder):
+    """Keeps what it is asked to embed."""
+
+    def __init__(self):
+        super().__init__(64)
+        self.texts = []
+
+    def embed_passages(self, texts, on_progress=None):
+        self.texts += texts
+        return super().embed_passages(texts, on_progress)
+
+
+class Workshop:
+    """A folder of reports and a store."""
+
+    def __init__(self, root):
+        self.reports, self.store = root / "reports", root / "store"
+        self.reports.mkdir()
+        self.embedder = CountingEmbedder()
+        self.settings = load_settings(store=self.store, embedding_model="hash")
+
+    def write(self, name, *statements, office="青禾街道办事处", year=2023):
+        title = f"{office}{year}年法治政府建设情况报告"
+        text = "\n\n".join([title, "一、主要做法", *statements, "二、存在的不足", f"{office}执法人员不足。"])
+        path = self.reports / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    @contextmanager
+    def opened(self):
+        built_with = BuiltWith.of(self.embedder, self.settings)
+        with Catalog.open(self.store, built_with, create=True) as catalog, Index.open(catalog, owner=True) as index:
+            yield catalog, index
+
+    def ingest(self, *paths, **options):
+        self.embedder.texts = []
+        with self.opened() as (catalog, index):
+            return ingest(
+                list(paths) or [self.reports],
+                settings=self.settings,
+                catalog=catalog,
+                index=index,
+                embedder=self.embedder,
+                **options,
+            )
+
+    def sources(self):
+        with self.opened() as (catalog, _):
+            return sorted(meta.source for meta in catalog.report_metas())
+
+    def problems(self):
+        with self.opened() as (_, index):
+            return index.verify().problems
+
+
+@pytest.fixture
+def workshop(tmp_path):
+    return Workshop(tmp_path)
+
+
+def test_a_folder_goes_in_whole(workshop):
+    workshop.write("a.txt", "办结信访案件26件。")
+    workshop.write("b.md", "聘请法律顾问审查合同。", office="云岭街道办事处")
+    summary = workshop.ingest()
+
+    assert summary.added == ("a.txt", "b.md")
+    assert summary.failures == ()
+    assert summary.chunks == summary.embedded == len(workshop.embedder.texts) > 0
+    assert 0 < summary.embedding_seconds < summary.seconds
+    assert workshop.problems() == ()
+    with workshop.opened() as (catalog, index):
+        (meta,) = catalog.report_metas(Filters(offices=("云岭",)))
+        assert (meta.source, meta.office, meta.year) == ("b.md", "云岭街道办事处", 2023)
+        assert index.lexical("法律顾问", 1)[0].chunk_id.startswith(meta.id)
+
+
+def test_an_unchanged_folder_is_neither_parsed_nor_embedded_again(workshop, monkeypatch):
+    workshop.write("a.txt", "办结信访案件26件。")
+    workshop.write("copy.txt", "办结信访案件26件。")
+    workshop.ingest()
+    monkeypatch.setattr("rag.ingestion.run.load_document", lambda *_, **__: pytest.fail("parsed again"))
+    monkeypatch.setattr(workshop.embedder, "embed_passages", lambda *_: pytest.fail("embedded again"))
+    monkeypatch.setattr("rag.index.vector.ChromaCollection", lambda *_: pytest.fail("opened Chroma for nothing"))
+
+    summary = workshop.ingest()
+    assert summary.unchanged == ("a.txt",)
+    assert summary.duplicates == (("copy.txt", "a.txt"),)
+    assert (summary.chunks, summary.embedded, summary.added) == (0, 0, ())
+
+
+def test_a_changed_file_is_replaced_and_only_what_is_new_in_it_embedded(workshop):
+    long = "完善行政执法三项制度，" * 40
+    workshop.write("a.txt", f"{long}开展培训。", f"{long}办结信访案件26件。")
+    first = workshop.ingest()
+    workshop.write("a.txt", f"{long}开展培训。", f"{long}办结信访案件31件。")
+    summary = workshop.ingest()
+
+    assert summary.replaced == ("a.txt",)
+    assert summary.chunks == first.chunks > 1
+    assert 0 < summary.embedded < summary.chunks
+    with workshop.opened() as (catalog, _):
+        texts = [paragraph.text for paragraphs in catalog.paragraphs().values() for paragraph in paragraphs]
+    assert any("31件" in text for text in texts)
+    assert not any("26件" in text for text in texts)
+    assert workshop.problems() == ()
+
+
+def test_texts_are_embedded_once_however_often_they_stand(workshop):
+    for name in ("a.txt", "b.txt", "c.txt"):
+        workshop.write(name, "开展法治宣传。" * 200, f"{name}办结信访案件。" * 100)
+    summary = workshop.ingest()
+    assert len(set(workshop.embedder.texts)) == len(workshop.embedder.texts) == summary.embedded < summary.chunks
+
+
+def test_the_same_content_under_another_name_is_told_every_time_and_taken_once(workshop):
+    workshop.write("a.txt", "办结信访案件26件。")
+    (workshop.reports / "b.txt").write_bytes((workshop.reports / "a.txt").read_bytes())
+    # the same paragraphs in other bytes
+    text = (workshop.reports / "a.txt").read_text(encoding="utf-8")
+    (workshop.reports / "c.txt").write_bytes(text.replace("\n", "\r\n").encode("utf-8-sig"))
+
+    for _ in range(2):
+        summary = workshop.ingest()
+        assert summary.duplicates == (("b.txt", "a.txt"), ("c.txt", "a.txt"))
+        assert workshop.sources() == ["a.txt"]
+
+
+def test_bad_files_keep_no_other_out_and_each_is_named_with_its_reason(workshop, monkeypatch):
+    workshop.write("good.txt", "办结信访案件26件。")
+    (workshop.reports / "empty.txt").write_bytes(b"")
+    workshop.write("strange.txt", "怪事。")
+    from rag.structure import parse_report
+
+    def fragile(document, overrides=None):
+        if document.source == "strange.txt":
+            raise ZeroDivisionError("never thought of")
+        return parse_report(document, overrides)
+
+    monkeypatch.setattr("rag.ingestion.run.parse_report", fragile)
+    summary = workshop.ingest()
+
+    assert summary.added == ("good.txt",)
+    reasons = {os.path.basename(failure.path): failure.reason for failure in summary.failures}
+    assert "empty" in reasons["empty.txt"]
+    assert reasons["strange.txt"] == "unexpected ZeroDivisionError: never thought of"
+    assert workshop.sources() == ["good.txt"]
+
+
+def test_a_file_over_the_size_limit_fails_unread(workshop):
+    workshop.write("big.txt", "办结信访案件26件。" * 10_000)
+    workshop.settings = load_settings(store=workshop.store, embedding_model="hash", max_file_mb=0.1)
+    summary = workshop.ingest()
+    assert "RAG_MAX_FILE_MB" in summary.failures[0].reason
+
+
+def test_a_report_that_became_unreadable_stays_as_it_was(workshop):
+    path = workshop.write("a.txt", "办结信访案件26件。")
+    workshop.ingest()
+    path.write_bytes(b"")
+    summary = workshop.ingest()
+    assert summary.failures[0].reason.endswith("What was taken in from it earlier stays.")
+    assert workshop.sources() == ["a.txt"]
+
+
+def test_metadata_given_by_hand_win_and_stay(workshop, tmp_path):
+    workshop.write("a.txt", "办结信访案件26件。")
+    workshop.write("b.txt", "聘请法律顾问。", office="云岭街道办事处")
+    table = tmp_path / "metadata.csv"
+    table.write_text("file,region,year\na.txt,河东区,2021\nlost.txt,河西区,2020\n", encoding="utf-8")
+    workshop.ingest()
+
+    summary = workshop.ingest(metadata=table)
+    assert (summary.replaced, summary.unchanged) == (("a.txt",), ("b.txt",))
+    assert [source for source, _ in summary.notes if source == "lost.txt"] == ["lost.txt"]
+    assert workshop.ingest().unchanged == ("a.txt", "b.txt"), "what the table said stays without it"
+    workshop.write("a.txt", "办结信访案件27件。")
+    workshop.ingest()
+    with workshop.opened() as (catalog, index):
+        (meta,) = catalog.report_metas(Filters(years=(2021,)))
+        assert (meta.source, meta.region) == ("a.txt", "河东区")
+        assert index.verify().problems == ()
+
+
+def test_metadata_that_change_no_embedded_text_cost_no_embedding(workshop, tmp_path):
+    workshop.write("a.txt", "办结信访案件26件。")
+    workshop.ingest()
+    table = tmp_path / "metadata.csv"
+    table.write_text("file,issued\na.txt,2024-01-31\n", encoding="utf-8")
+    summary = workshop.ingest(metadata=table)
+    assert (summary.replaced, summary.embedded) == (("a.txt",), 0)
+    assert workshop.ingest().unchanged == ("a.txt",)
+
+
+def test_pruning_removes_what_is_gone_from_the_folders_named_and_nothing_else(workshop, tmp_path):
+    gone, copied = workshop.write("gone.txt", "甲。"), workshop.write("copied.txt", "乙。")
+    workshop.write("kept.txt", "丙。")
+    (workshop.reports / "copy.txt").write_bytes(copied.read_bytes())
+    elsewhere = tmp_path / "elsewhere.txt"
+    elsewhere.write_text("云岭街道办事处2022年法治政府建设情况报告\n\n一、主要做法\n\n丁。", encoding="utf-8")
+    workshop.ingest(workshop.reports, elsewhere)
+    for path in (gone, copied, elsewhere):
+        path.unlink()
+
+    assert workshop.ingest().removed == ()
+    summary = workshop.ingest(prune=True)
+    assert sorted(summary.removed) == ["copied.txt", "gone.txt"]
+    assert workshop.sources() == ["copy.txt", "elsewhere.txt", "kept.txt"]
+    assert workshop.problems() == ()
+
+
+def test_a_report_is_told_as_in_only_once_it_is(workshop):
+    for number in range(3):
+        workshop.write(f"{number}.txt", f"第{number}项工作。")
+    told = []
+
+    def check(event):
+        if event.outcome == "added":
+            with Catalog.open(workshop.store) as reader:
+                assert event.source in [meta.source for meta in reader.report_metas()]
+            told.append((event.done, event.total))
+
+    workshop.ingest(on_progress=check)
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_run_stopped_keeps_what_is_in_and_the_next_completes_it(workshop):
+    for number in range(5):
+        workshop.write(f"{number}.txt", f"第{number}项工作。")
+    events = []
+    summary = workshop.ingest(
+        on_progress=events.append, stop=lambda: sum(event.outcome == "added" for event in events) >= 2
+    )
+    assert summary.added == ("0.txt", "1.txt")
+    assert workshop.sources() == ["0.txt", "1.txt"]
+    assert workshop.problems() == ()
+    assert workshop.ingest().added == ("2.txt", "3.txt", "4.txt")
+
+
+def test_a_run_can_be_stopped_while_it_embeds(workshop):
+    workshop.write("a.txt", "办结信访案件26件。")
+    events = []
+    summary = workshop.ingest(on_progress=events.append, stop=lambda: bool(events))
+    assert (summary.added, workshop.sources()) == ((), [])
+    assert workshop.ingest().added == ("a.txt",)
+
+
+def test_groups_are_full_and_reports_of_all_groups_go_in(workshop, monkeypatch):
+    monkeypatch.setattr("rag.ingestion.run.GROUP_CHUNKS", 4)
+    monkeypatch.setattr("rag.ingestion.run.SYNC_CHUNKS", 4)
+    for number in range(9):
+        workshop.write(f"{number}.txt", f"第{number}项工作。")
+    summary = workshop.ingest()
+    assert len(summary.added) == 9
+    assert workshop.problems() == ()
+
+
+def test_two_ingests_at_once_are_refused_with_the_process_that_is_at_it(workshop):
+    workshop.write("a.txt", "办结信访案件26件。")
+    workshop.ingest()
+    command = [sys.executable, "-c", HOLD_WRITER_LOCK, str(workshop.store)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(StoreLocked, match=f"process {other.pid} since .* Wait for it to finish"):
+            workshop.ingest()
+        other.communicate()
+    assert workshop.ingest().unchanged == ("a.txt",)
+
+
+def test_a_full_disk_stops_the_run_with_what_is_in_kept(workshop, monkeypatch):
+    for number in range(3):
+        workshop.write(f"{number}.txt", f"第{number}项工作。")
+    put = Catalog.put_report
+
+    def fills_up(catalog, stored):
+        if stored.report.meta.source == "1.txt":
+            raise StoreError("No space left")
+        put(catalog, stored)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Catalog, "put_report", fills_up)
+        with pytest.raises(StoreError, match="No space left"):
+            workshop.ingest()
+    assert workshop.sources() == ["0.txt"]
+    assert workshop.ingest().added == ("1.txt", "2.txt")
+
+
+def test_a_wrong_path_or_table_leaves_no_store_behind(workshop, tmp_path):
+    with pytest.raises(UnreadableFile):
+        ingest_into_store([tmp_path / "nowhere"], workshop.settings)
+    with pytest.raises(MetadataError):
+        ingest_into_store([workshop.reports], workshop.settings, metadata=tmp_path / "no.csv")
+    assert not workshop.store.exists()
+
+
+def test_a_store_of_another_model_is_refused(workshop):
+    workshop.write("a.txt", "办结信访案件26件。")
+    workshop.ingest()
+    with pytest.raises(ModelMismatch, match="'hash:64' in the store, 'hash:512' in the settings"):
+        ingest_into_store([workshop.reports], workshop.settings)

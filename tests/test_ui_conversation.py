@@ -1,0 +1,52 @@
+import logging
+
+from ui_scripted import ScriptedAssistant
+
+from rag.types import Filters, Turn
+from rag.ui.conversation import Conversation, converse
+
+
+def ask(assistant, question, conversation=None, filters=None, language="zh"):
+    return list(converse(assistant, conversation or Conversation(), question, filters or Filters(), language))
+
+
+def test_the_answer_grows_and_ends_with_its_sources():
+    states = ask(ScriptedAssistant(), "哪些街道不具备行政执法权？")
+    replies = [state.messages[-1].html for state in states]
+    assert "正在查找" in replies[0]
+    assert all("aria-busy" in reply for reply in replies[:-1])
+    assert 10 < len(replies) and 'class="sources"' in replies[-1]
+    assert all(state.messages[0].role == "user" for state in states)
+
+
+def test_the_next_question_carries_history_and_filters():
+    assistant = ScriptedAssistant()
+    first = ask(assistant, "哪些街道不具备行政执法权？")[-1]
+    filters = Filters(years=(2023,))
+    second = ask(assistant, "Who else?", first, filters)[-1]
+    assert assistant.asked[1] == ("Who else?", filters, first.turns)
+    assert [turn.question for turn in second.turns] == ["哪些街道不具备行政执法权？", "Who else?"]
+    assert isinstance(first.turns[0], Turn) and first.turns[0].answer.startswith("**3份")
+    assert len(second.messages) == 4
+
+
+def test_a_question_that_is_too_long_gets_a_message_and_leaves_no_turn():
+    state = ask(ScriptedAssistant(), "长" * 10_000)[-1]
+    assert "这个问题没法回答" in state.messages[-1].html
+    assert state.turns == ()
+
+
+def test_an_unforeseen_failure_shows_no_traceback_and_is_logged(caplog):
+    with caplog.at_level(logging.ERROR):
+        state = ask(ScriptedAssistant(), "崩溃", language="en")[-1]
+    assert "Something went wrong" in state.messages[-1].html
+    assert "secret" not in state.messages[-1].html and "Traceback" not in state.messages[-1].html
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_an_answer_that_breaks_off_is_told():
+    class Broken(ScriptedAssistant):
+        def stream(self, question, **options):
+            yield "半句"
+
+    assert "broke off" in ask(Broken(), "问", language="en")[-1].messages[-1].html

@@ -1,0 +1,57 @@
+import pytest
+from fastapi.testclient import TestClient
+from ui_scripted import ScriptedAssistant
+
+from rag.errors import StoreError
+from rag.settings import load_settings
+from rag.ui import create_app, create_server
+from rag.ui.page import ChatPage
+
+
+def test_the_page_can_be_built_without_being_served_and_sends_no_statistics():
+    blocks = create_app(ScriptedAssistant(), load_settings())
+    assert blocks.analytics_enabled is False
+    assert blocks.is_running is False
+
+
+def test_nothing_of_the_page_is_a_public_interface_yet():
+    blocks = create_app(ScriptedAssistant(), load_settings())
+    assert blocks.get_api_info()["named_endpoints"] == {}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_served_page_names_no_foreign_font_or_script():
+    page = TestClient(create_server(ScriptedAssistant(), load_settings())).get("/")
+    assert page.status_code == 200
+    assert "fonts.googleapis" not in page.text and "cdnjs" not in page.text
+
+
+def test_words_follow_the_language_and_the_store(tmp_path):
+    page = ChatPage(ScriptedAssistant(), load_settings(store=tmp_path))
+    header, chat, question, offices, years, *_ = page.wording("en", [], [])
+    assert "3 reports · 2 offices · 2022–2023" in header
+    assert [choice[1] for choice in offices.choices] == ["松岭街道办事处", "白鹭镇人民政府"]
+    assert [choice[1] for choice in years.choices] == [2023, 2022]
+    assert len(chat.examples) == 4
+    assert question.interactive
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_an_empty_or_unusable_store_tells_the_command_that_fills_it(tmp_path, broken):
+    class Broken(ScriptedAssistant):
+        def reports(self):
+            raise StoreError("no store here")
+
+    page = ChatPage(Broken() if broken else ScriptedAssistant(inventory=()), load_settings(store=tmp_path / "a b"))
+    _, chat, question, *_ = page.wording("zh", [], [])
+    assert "还没有可以查询的报告" in chat.placeholder
+    assert "python ingest.py PATH --store" in chat.placeholder
+    assert not question.interactive
+
+
+def test_filters_are_recalled_while_set():
+    page = ChatPage(ScriptedAssistant(), load_settings())
+    row, words = page.remind("zh", ["松岭街道办事处"], [2023])
+    assert row.visible and "只在以下范围内回答：松岭街道办事处 · 2023年" in words
+    row, words = page.remind("zh", [], [])
+    assert not row.visible

@@ -1,0 +1,95 @@
+"""A real Chromium that watches what a page does: requests that leave the machine, errors in its console."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+CHROMIUM = Path("/usr/bin/chromium")
+_FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+@contextmanager
+def chromium() -> Iterator:
+    """Start Chromium, or skip the test where there is none."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"no browser at {CHROMIUM}")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(_FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def watched_page(browser, url, **options) -> Iterator:
+    """Open a page; on leaving, assert that it asked no other host and that its console is free of errors."""
+    options = {"locale": "zh-CN", "viewport": {"width": 1280, "height": 800}, **options}
+    context = browser.new_context(**options)
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    foreign, problems = [], []
+    host = urlsplit(url).netloc
+    page.on("request", lambda request: _is_foreign(request.url, host) and foreign.append(request.url))
+    page.on("console", lambda message: message.type == "error" and problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    try:
+        page.goto(url)
+        page.locator("#chat button.example").first.wait_for()
+        yield page
+        assert page.evaluate("window.hacked") is None
+        assert foreign == []
+        assert problems == []
+    finally:
+        context.close()
+
+
+def _is_foreign(url: str, host: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme not in {"data", "blob"} and parts.netloc != host
+
+
+def ask(page, question: str) -> None:
+    """Type a question, send it, and wait for the finished answer."""
+    done = page.locator(".answer:not([aria-busy]), .failure").count()
+    box = page.get_by_test_id("textbox")
+    box.fill(question)
+    box.press("Enter")
+    page.locator(".answer:not([aria-busy]), .failure").nth(done).wait_for()
+
+
+def overflow(page) -> int:
+    """Return by how many pixels the page is wider than the window."""
+    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+def clipped(page) -> list[str]:
+    """Return the elements of the conversation that reach over its right edge."""
+    return page.evaluate(
+        """() => {
+            const edge = document.querySelector('#chat').getBoundingClientRect().right;
+            const parts = [...document.querySelectorAll('#chat .answer *, #chat .question')];
+            return parts.filter(part => part.getBoundingClientRect().right > edge).map(part => part.outerHTML);
+        }"""
+    )
+
+
+def wait_in_view(locator) -> None:
+    """Wait until an element stands within the window and the box that scrolls it, with nothing before it."""
+    locator.page.wait_for_function(
+        """item => {
+            const box = item.getClientRects()[0];  // the first line of a quote that wraps
+            return item.contains(document.elementFromPoint(box.left + 5, box.top + 5));
+        }""",
+        arg=locator.element_handle(),
+    )
