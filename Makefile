@@ -30,7 +30,6 @@ check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pydoclint --quiet rag
 	$(BIN)/lint-imports
 
 eval: $(VENV)/.installed

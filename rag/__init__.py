@@ -1,0 +1,1 @@
+"""Question answering over the annual rule-of-law reports of sub-district offices."""

@@ -51,7 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("question")
     ask.add_argument("--office", action="append", default=[], metavar="NAME", help="only this office (repeatable)")
     ask.add_argument("--region", action="append", default=[], metavar="NAME", help="only this region (repeatable)")
-    ask.add_argument("--year", action="append", default=[], type=int, metavar="YEAR", help="only this year (repeatable)")
+    ask.add_argument(
+        "--year", action="append", default=[], type=int, metavar="YEAR", help="only this year (repeatable)"
+    )
     ask.add_argument(
         "--route", choices=[route.value for route in Route if route is not Route.REFUSED], help="override the route"
     )

@@ -34,7 +34,8 @@ def parse_citation_id(text: str) -> CitationAddress:
     match = CITATION_ID.fullmatch(text.strip())
     if not match or int(match["start"]) >= int(match["end"]):
         raise CitationError(
-            f"{text!r} is no citation id. An id looks like 3f9ac1d2b07e-p14-s120-e141; answers list theirs under citations."
+            f"{text!r} is no citation id. An id looks like 3f9ac1d2b07e-p14-s120-e141; "
+            "answers list theirs under citations."
         )
     return CitationAddress(match["report"], int(match["paragraph"]), int(match["start"]), int(match["end"]))
 
@@ -47,7 +48,8 @@ def cut_citation(report: ReportMeta, paragraph: Paragraph, start: int, end: int,
     """
     if not 0 <= start < end <= len(paragraph.text):
         raise CitationError(
-            f"Paragraph {paragraph.number} of {report.source} has {len(paragraph.text)} characters; {start}–{end} is outside."
+            f"Paragraph {paragraph.number} of {report.source} has {len(paragraph.text)} characters; "
+            f"{start}–{end} is outside."
         )
     return Citation(
         marker=marker,

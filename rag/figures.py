@@ -28,6 +28,7 @@ class Figure:
         unit: Unit as written, folded.
         qualifier: ``exact``, ``over``, ``about``, ``at_least``, ``under``, ``percent`` or ``range``.
         high: Upper end of a range, else None.
+        label: In a table, what its row and column are about, folded; else empty.
     """
 
     start: int
@@ -37,6 +38,7 @@ class Figure:
     unit: str
     qualifier: str
     high: float | None = None
+    label: str = ""
 
 
 @cache
@@ -83,7 +85,9 @@ def parse_figures(text: str) -> tuple[Figure, ...]:
 def _figure(match: re.Match[str], text: str) -> Figure | None:
     try:
         if match["fraction"]:
-            return Figure(match.start(), match.end(), text[slice(*match.span())], parse_number(match["percent"]), "%", "percent")
+            return Figure(
+                match.start(), match.end(), text[slice(*match.span())], parse_number(match["percent"]), "%", "percent"
+            )
         value = parse_number(match["number"]) * SCALES.get(match["scale"] or "", 1)
         high = parse_number(match["high"]) * SCALES.get(match["high_scale"] or "", 1) if match["high"] else None
     except ValueError:
@@ -117,6 +121,11 @@ def _is_part_of_a_name(folded: str, figure: Figure) -> bool:
         return True
     numeral = re.match(CHINESE, figure.text)
     return bool(numeral and figure.value == 1 and before in ("", "某", "这", "那", "同", "统", "另", "逐"))
+
+
+def known_unit(text: str) -> bool:
+    """Tell whether a text is a unit."""
+    return text in lexicon.load("units")["units"]
 
 
 def convertible(unit: str, other: str) -> float | None:

@@ -7,7 +7,7 @@ from functools import cache
 
 from opencc import OpenCC
 
-PUNCTUATION = str.maketrans("“”„‟‘’「」『』﹁﹂〝〞", "\"\"\"\"''\"\"\"\"\"\"\"\"")
+PUNCTUATION = str.maketrans("“”„‟‘’「」『』﹁﹂〝〞", '""""\'\'""""""""')
 """Quotation marks of all sorts, as plain ones."""
 
 

@@ -197,7 +197,11 @@ class Rag:
                     meta,
                     judge_report(
                         predicate,
-                        [p for p in report if not filters.section_kinds or p.paragraph.section_kind in filters.section_kinds],
+                        [
+                            p
+                            for p in report
+                            if not filters.section_kinds or p.paragraph.section_kind in filters.section_kinds
+                        ],
                     ),
                 )
                 for meta, report in zip(scope.metas, self._corpus.passages(scope.metas), strict=True)
@@ -205,7 +209,7 @@ class Rag:
             return answer_from_survey(question, predicate, judged, retrieval.contexts), seconds
         if question.route in (Route.COMPARE, Route.COUNT):
             rows = tabulate(question, scope, retrieval)
-            if sum(row.value is not None for row in rows) >= (1 if question.total else 2):
+            if len(rows) >= (1 if question.total else 2) and any(row.value is not None for row in rows):
                 return answer_by_comparison(question, scope, retrieval, rows), seconds
         return answer_from_passages(question, scope, retrieval, passages), seconds
 
@@ -225,7 +229,9 @@ class Rag:
         paragraphs = {paragraph.number: paragraph for paragraph in report.paragraphs}
         paragraph = paragraphs.get(address.paragraph)
         if paragraph is None:
-            raise CitationError(f"{report.meta.source} has {len(paragraphs)} paragraphs, no paragraph {address.paragraph}.")
+            raise CitationError(
+                f"{report.meta.source} has {len(paragraphs)} paragraphs, no paragraph {address.paragraph}."
+            )
         place = report.paragraphs.index(paragraph)
         return CitedParagraph(
             citation=cut_citation(report.meta, paragraph, address.start, address.end),

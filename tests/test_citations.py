@@ -12,7 +12,9 @@ def test_a_citation_id_comes_back(paragraph, start, length):
     assert parse_citation_id(str(address)) == address
 
 
-@pytest.mark.parametrize("text", ["", "14", "3f9ac1d2b07e-p14", "3f9ac1d2b07e-p14-s9-e3", "XYZ-p1-s0-e2", "../etc/passwd"])
+@pytest.mark.parametrize(
+    "text", ["", "14", "3f9ac1d2b07e-p14", "3f9ac1d2b07e-p14-s9-e3", "XYZ-p1-s0-e2", "../etc/passwd"]
+)
 def test_what_is_no_id_is_told_with_an_example(text):
     with pytest.raises(CitationError, match="3f9ac1d2b07e-p14-s120-e141"):
         parse_citation_id(text)

@@ -7,7 +7,9 @@ from rag.types import ReportMeta, Route, SectionKind, Turn
 
 def meta(name: str, region: str, year: int) -> ReportMeta:
     office = f"{name}街道办事处"
-    return ReportMeta(f"{name}{region}{year}", f"{name}.txt", None, office, (f"{name}街道", f"{name}街道办"), region, year)
+    return ReportMeta(
+        f"{name}{region}{year}", f"{name}.txt", None, office, (f"{name}街道", f"{name}街道办"), region, year
+    )
 
 
 METAS = [
@@ -42,7 +44,9 @@ def test_the_caller_can_override_the_route():
     assert analyse("哪些街道不具备行政执法权?", METAS, route=Route.PASSAGE).route is Route.PASSAGE
 
 
-@pytest.mark.parametrize("text", ["青石办了多少信访", "青石街道办", "What did Qingshi do?", "what did qing shi sub-district do"])
+@pytest.mark.parametrize(
+    "text", ["青石办了多少信访", "青石街道办", "What did Qingshi do?", "what did qing shi sub-district do"]
+)
 def test_an_office_is_known_by_short_name_and_pinyin(text):
     assert analyse(text, METAS).offices == (("青石街道办事处", "临江区"),)
 
@@ -63,7 +67,9 @@ def test_generic_words_before_the_word_office_are_no_names():
         assert analyse(text, METAS).unknown_offices == ()
 
 
-@pytest.mark.parametrize(("text", "years"), [("23年的信访", (2023,)), ("2022、2023年", (2022, 2023)), ("二〇二三年", (2023,))])
+@pytest.mark.parametrize(
+    ("text", "years"), [("23年的信访", (2023,)), ("2022、2023年", (2022, 2023)), ("二〇二三年", (2023,))]
+)
 def test_years_are_read_in_every_form(text, years):
     assert analyse(f"青石街道{text}", METAS).years == years
 

@@ -227,9 +227,9 @@ def test_a_sum_broken_off_before_its_figure_is_joined_where_lines_are_wrapped() 
         "议和行政诉讼案件。",
     ]
     parsed = report(
-        "一、主要举措", *wrapped * 3, "（三）为农民工送法上门，帮助追回工资", "68万余元，涉及93人。", gaps=False
+        "一、主要举措", *wrapped * 3, "（三）为辖区农民工送法上门，帮助追回拖欠工资", "68万余元，涉及93人。", gaps=False
     )
-    assert parsed.paragraphs[-1].text == "（三）为农民工送法上门，帮助追回工资68万余元，涉及93人。"
+    assert parsed.paragraphs[-1].text == "（三）为辖区农民工送法上门，帮助追回拖欠工资68万余元，涉及93人。"
 
 
 def test_pipe_tables_in_plain_text_are_table_rows() -> None:

@@ -59,7 +59,10 @@ HAVING = ("measures", "街道现有12名工作人员持有行政执法证。")
 
 
 def test_silence_is_never_no(tell):
-    assert verdict("哪些街道不具备行政执法权", tell("甲", 2023, ("measures", "开展普法活动12场。"))) is Verdict.NOT_MENTIONED
+    assert (
+        verdict("哪些街道不具备行政执法权", tell("甲", 2023, ("measures", "开展普法活动12场。")))
+        is Verdict.NOT_MENTIONED
+    )
 
 
 def test_having_it_is_the_opposite_of_lacking_it(tell):

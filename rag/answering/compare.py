@@ -1,4 +1,4 @@
-"""Comparisons and totals: a figure of each report side by side, differences and sums computed with their terms shown."""
+"""Comparisons and totals: a figure of each report side by side, differences and sums shown with their terms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rag.citations import Marker
 from rag.figures import Figure, convertible
 from rag.questions import Question
 from rag.retrieval import Match, Retrieval, Scope, Sentence
-from rag.types import Fact, Language, ReportMeta, Route
+from rag.types import Fact, Language, ReportMeta
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,14 @@ def answer_by_comparison(question: Question, scope: Scope, retrieval: Retrieval,
                 quotes.append(line)
         if number is not None and row.figure is not None:
             figure = row.figure
-            indicator = next((c.name for c in question.concepts if c.mentioned(row.sentence.folded)), "") if row.sentence else ""
-            facts.append(Fact(row.meta.office, row.year, indicator, figure.value, figure.unit, figure.qualifier, number))
+            indicator = (
+                next((c.name for c in question.concepts if c.mentioned(row.sentence.folded)), "")
+                if row.sentence
+                else ""
+            )
+            facts.append(
+                Fact(row.meta.office, row.year, indicator, figure.value, figure.unit, figure.qualifier, number)
+            )
     conclusion = _conclusion(question, rows)
     text = "\n\n".join([*conclusion, "\n".join(lines), "\n".join(quotes)])
     return Draft(text, question.route, marker.citations, retrieval.contexts, facts=tuple(facts))
@@ -126,7 +132,12 @@ def _label(row: Row, rows: Sequence[Row], language: Language) -> str:
     """Name a row by what tells it apart: its year where the office is the same, else office and year."""
     if len({(other.meta.office, other.meta.region) for other in rows}) == 1:
         return str(row.year)
-    return phrase(language, "office_year", office=office_name(row.meta, language), year=f"（{row.year}）" if language == "zh" else f"({row.year})")
+    return phrase(
+        language,
+        "office_year",
+        office=office_name(row.meta, language),
+        year=f"（{row.year}）" if language == "zh" else f"({row.year})",
+    )
 
 
 def _conclusion(question: Question, rows: Sequence[Row]) -> list[str]:
@@ -149,7 +160,9 @@ def _difference(first: Row, second: Row, rows: Sequence[Row], language: Language
         units = [row.figure.unit if row.figure else "" for row in (first, second)]
         return [phrase(language, "not_comparable", first=units[0], second=units[1])]
     values = [_value_in(row, unit) for row in (first, second)]
-    inexact = any(row.figure is not None and row.figure.qualifier not in ("exact", "percent") for row in (first, second))
+    inexact = any(
+        row.figure is not None and row.figure.qualifier not in ("exact", "percent") for row in (first, second)
+    )
     notes = [phrase(language, "inexact")] if inexact else []
     figures = [row.figure.text if row.figure else "0" for row in (first, second)]
     if values[0] == values[1]:
@@ -194,7 +207,10 @@ def _superlative(question: Question, known: Sequence[Row], language: Language) -
     best = choose(comparable, key=lambda row: _value_in(row, unit))
     figure = best.figure.text if best.figure else "0"
     name = phrase(
-        language, "office_year", office=office_name(best.meta, language), year=f"（{best.year}）" if language == "zh" else f"({best.year})"
+        language,
+        "office_year",
+        office=office_name(best.meta, language),
+        year=f"（{best.year}）" if language == "zh" else f"({best.year})",
     )
     return [phrase(language, question.superlative or "most", office=name, figure=figure)]
 
@@ -211,7 +227,8 @@ def _total(known: Sequence[Row], rows: Sequence[Row], language: Language) -> lis
     left_out = [row for row in rows if row not in added]
     if left_out:
         names = phrase(language, "separator").join(
-            phrase(language, "office_year", office=office_name(row.meta, language), year=row.year or "") for row in left_out
+            phrase(language, "office_year", office=office_name(row.meta, language), year=row.year or "")
+            for row in left_out
         )
         parts.append(phrase(language, "total_left_out", names=names))
     if any(row.figure is not None and row.figure.qualifier not in ("exact", "percent") for row in added):

@@ -10,8 +10,7 @@ from rag.folding import fold
 from rag.questions import Concept, Question
 from rag.retrieval.corpus import Sentence
 from rag.retrieval.matching import Weighted, figures_of, mention_strength
-from rag.survey import Stance, stance_towards
-from rag.survey.stance import clause_around
+from rag.survey.stance import clause_around, says_none
 
 HEAVY_SHARE = 0.5
 ASKED_UNIT = re.compile(
@@ -23,7 +22,9 @@ UNIT_CLASSES = {
     "people": frozenset({"人", "名", "位", "人次", "万人", "个"}),
     "time": frozenset({"天", "小时", "分钟", "课时", "学时", "个工作日", "工作日"}),
 }
-MONEY_ASKED = re.compile(r"钱|金额|经费|资金|罚款|花了|投入|预算|\b(fine[sd]?|money|funding|budget|spen[dt]|cost|invest\w*|yuan|amount)\b")
+MONEY_ASKED = re.compile(
+    r"钱|金额|经费|资金|罚款|花了|投入|预算|\b(fine[sd]?|money|funding|budget|spen[dt]|cost|invest\w*|yuan|amount)\b"
+)
 SHARE_ASKED = re.compile(r"率|占比|比例|百分|\b(rate|share|percentage|proportion|percent)\b")
 SHARE_PHRASE = re.compile(r"[一-鿿]{0,4}(率|占比|比例)(是|为|有|达)?多少|what (share|percentage|proportion|rate)")
 COUNT_ASKED = re.compile(r"多少|几|how many|how much|number of")
@@ -54,7 +55,13 @@ def fitting(figures: Sequence[Figure], wanted: str | None) -> list[Figure]:
     """Return the figures whose unit may answer; 人次 and 个 may count what is asked for as 件 or 次."""
     if wanted is None:
         return list(figures)
-    loose = {"people": {"people"}, "count": {"count", "people"}, "money": {"money"}, "share": {"share"}, "time": {"time"}}
+    loose = {
+        "people": {"people"},
+        "count": {"count", "people"},
+        "money": {"money"},
+        "share": {"share"},
+        "time": {"time"},
+    }
     return [figure for figure in figures if unit_class(figure.unit) in loose[wanted]]
 
 
@@ -71,7 +78,9 @@ def heavy_of(weighted: Sequence[Weighted]) -> list[Weighted]:
     return [
         item
         for item in weighted
-        if item.concept.words and item.concept.kind != "light" and item.weight >= HEAVY_SHARE * heaviest.weight
+        if (item.present or item.concept.kind in ("lexicon", "quoted"))
+        and item.concept.kind not in ("light", "translated", "context")
+        and item.weight >= HEAVY_SHARE * heaviest.weight
     ] or [heaviest]
 
 
@@ -82,8 +91,10 @@ def belongs(sentence: Sentence, weighted: Sequence[Weighted]) -> bool:
     before = siblings[place - 1].folded if place else ""
     around = f"{sentence.passage.heading} {before} {sentence.folded}"
     heavy = heavy_of(weighted)
-    return all(mention_strength(item.concept, around) > 0 for item in heavy) and any(
-        mention_strength(item.concept, sentence.folded) > 0 for item in heavy
+    return all(mention_strength(item.concept, around) > 0 for item in heavy) and (
+        bool(sentence.passage.header)
+        or any(mention_strength(item.concept, sentence.folded) > 0 for item in heavy)
+        or all(mention_strength(item.concept, sentence.passage.heading) > 0 for item in heavy)
     )
 
 
@@ -97,7 +108,9 @@ def asked_figures(sentence: Sentence, question: Question, weighted: Sequence[Wei
         return [figure] if figure else []
     shares = [figure for figure in figures_of(sentence) if unit_class(figure.unit) == "share"]
     counts = [figure for figure in figures_of(sentence) if unit_class(figure.unit) != "share"]
-    nearest = [_nearest(group, sentence, weighted, share) for group, share in ((counts, False), (shares, True)) if group]
+    nearest = [
+        _nearest(group, sentence, weighted, share) for group, share in ((counts, False), (shares, True)) if group
+    ]
     return sorted(nearest, key=lambda figure: figure.start)
 
 
@@ -114,8 +127,16 @@ def asked_figure(
         return None
     if not belongs(sentence, weighted) or states_none(sentence, weighted):
         return None
-    if year is not None:
-        figures = _of_year(figures, sentence.folded, year) or figures
+    years = (
+        [year]
+        if year is not None
+        else [*question.years, *([sentence.passage.report.year] if sentence.passage.header else [])]
+    )
+    for named in years:
+        of_year = _of_year(figures, sentence.folded, named) if named else []
+        if of_year:
+            figures = of_year
+            break
     return _nearest(figures, sentence, weighted, SHARE_ASKED.search(fold(question.text)) is not None)
 
 
@@ -125,7 +146,10 @@ def _nearest(figures: Sequence[Figure], sentence: Sentence, weighted: Sequence[W
 
 
 def _of_year(figures: Sequence[Figure], folded: str, year: int) -> list[Figure]:
+    labelled = [figure for figure in figures if str(year) in figure.label]
     place = folded.find(str(year))
+    if labelled:
+        return labelled
     if place < 0:
         return []
     following = re.search(r"20\d\d", folded[place + 4 :])
@@ -135,12 +159,13 @@ def _of_year(figures: Sequence[Figure], folded: str, year: int) -> list[Figure]:
 
 def _nearness(figure: Figure, folded: str, weighted: Sequence[Weighted], share_asked: bool) -> float:
     left, right = clause_around(folded, figure.start, figure.end)
-    clause = folded[left:right]
+    clause = figure.label or folded[left:right]
     score = 0.0
     for item in weighted:
         strength = mention_strength(item.concept, clause)
         if strength:
-            score += item.weight * strength * (1.0 + _adjacency(figure, left, clause, item.concept))
+            near = 1.0 if figure.label else _adjacency(figure, left, clause, item.concept)
+            score += item.weight * strength * (1.0 + near)
     if (unit_class(figure.unit) == "share") != share_asked:
         score *= 0.5
     return score
@@ -158,5 +183,4 @@ def _adjacency(figure: Figure, left: int, clause: str, concept: Concept) -> floa
 
 def states_none(sentence: Sentence, weighted: Sequence[Weighted]) -> bool:
     """Tell whether a sentence says that there was none of a heavy concept (无败诉)."""
-    section = sentence.passage.paragraph.section_kind
-    return any(stance_towards(item.concept, sentence.folded, section) is Stance.DENIES for item in heavy_of(weighted))
+    return any(says_none(item.concept, sentence.folded) for item in heavy_of(weighted))

@@ -18,14 +18,17 @@ from rag.retrieval import Match, Passage, Retrieval, Scope, Sentence, Weighted
 from rag.retrieval.matching import mention_strength
 from rag.types import Fact, Language, ReportMeta, Route, SectionKind
 
-ENOUGH_COVERAGE = 0.55
-"""Share of the question's weight that the best sentence, with its surroundings, must meet; else the reports do not say."""
-ENOUGH_DIRECT = 0.25
+ENOUGH_COVERAGE = 0.33
+"""Share of the question's weight that a sentence, with its surroundings, must meet; else the reports do not say."""
+ENOUGH_WITHOUT_HEAVIEST = 0.45
+ENOUGH_DIRECT = 0.2
 """Share that it must meet by its own words."""
 NEARLY_AS_GOOD = 0.8
 SENTENCES, LIST_ITEMS, REPORTS = 3, 8, 5
 CONTINUES = re.compile(r"^(即|具体|包括|分别|主要(是|有|包括)|其中|一是|首先|第一|1[.、])")
-ITEM = re.compile(r"^([一二三四五六七八九十]+是|[(（][一二三四五六七八九十]+[)）]|[一二三四五六七八九十]+、|\d{1,2}[.、．])")
+ITEM = re.compile(
+    r"^([一二三四五六七八九十]+是|[(（][一二三四五六七八九十]+[)）]|[一二三四五六七八九十]+、|\d{1,2}[.、．])"
+)
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,7 @@ class ReportAnswer:
     figure_sentence: Sentence | None = None
 
 
-def answer_from_passages(
-    question: Question, scope: Scope, retrieval: Retrieval, passages: Sequence[Passage]
-) -> Draft:
+def answer_from_passages(question: Question, scope: Scope, retrieval: Retrieval, passages: Sequence[Passage]) -> Draft:
     """Answer from the sentences that meet the question, or refuse.
 
     Args:
@@ -49,7 +50,9 @@ def answer_from_passages(
         retrieval: What retrieval found in them.
         passages: Every passage of the reports in scope that may be quoted, in report order.
     """
-    if question.sections and not [item for item in retrieval.weighted if item.concept.kind != "light"]:
+    if question.sections and not [
+        item for item in retrieval.weighted if item.concept.kind not in ("light", "translated")
+    ]:
         listed = _section_items(question, passages)
         if listed:
             return _compose(question, scope, retrieval, listed, passages)
@@ -74,7 +77,9 @@ def _answers(match: Match, question: Question, weighted: Sequence[Weighted]) -> 
     if heaviest is None:
         return False
     passage = match.sentence.passage
-    return mention_strength(heaviest.concept, f"{passage.heading} {passage.folded}") > 0
+    met = mention_strength(heaviest.concept, f"{passage.heading} {passage.folded}") > 0
+    # An everyday word may be put otherwise in the report; a term of the field or a quoted one may not.
+    return met or (heaviest.concept.kind not in ("lexicon", "quoted") and match.coverage >= ENOUGH_WITHOUT_HEAVIEST)
 
 
 def _gives_figure(match: Match, question: Question, weighted: Sequence[Weighted]) -> bool:
@@ -129,8 +134,10 @@ def _with_continuations(sentences: Sequence[Sentence], question: Question, limit
         following = siblings[place + 1 : place + 1 + limit]
         announces = sentence.text.rstrip().endswith(("：", ":")) or len(sentence.text) < 12
         for index, next_sentence in enumerate(following):
-            if not (announces and index == 0) and not CONTINUES.search(next_sentence.folded) and not (
-                index and "list" in question.asked and ITEM.search(next_sentence.folded)
+            if (
+                not (announces and index == 0)
+                and not CONTINUES.search(next_sentence.folded)
+                and not (index and "list" in question.asked and ITEM.search(next_sentence.folded))
             ):
                 break
             if next_sentence not in extended:
@@ -174,11 +181,13 @@ def _compose(
         quotes = [_bullet(sentence, answer, marker, question.language) for sentence in answer.sentences]
         parts.append("\n".join([_lead(answer, question, retrieval.weighted, marker, passages), "", *quotes]))
         facts.extend(_facts(answer, marker, question))
-    notes = ()
+    notes: tuple[str, ...] = ()
     if scope.absent_years:
         years = phrase(question.language, "separator").join(map(str, scope.absent_years))
         notes = (phrase(question.language, "absent_year", years=years),)
-    return Draft("\n\n".join(parts), Route.PASSAGE, marker.citations, retrieval.contexts, facts=tuple(facts), notes=notes)
+    return Draft(
+        "\n\n".join(parts), Route.PASSAGE, marker.citations, retrieval.contexts, facts=tuple(facts), notes=notes
+    )
 
 
 def _lead(
@@ -190,7 +199,9 @@ def _lead(
 ) -> str:
     language, name = question.language, report_name(answer.meta, question.language)
     if answer.figures:
-        shown = phrase(language, "separator").join(f"**{figure.text}**{gloss(figure, language)}" for figure in answer.figures)
+        shown = phrase(language, "separator").join(
+            f"**{figure.text}**{gloss(figure, language)}" for figure in answer.figures
+        )
         return phrase(language, "figure_lead", report=name, figure=shown)
     first = answer.sentences[0]
     plan_only = all(s.passage.paragraph.section_kind is SectionKind.PLAN for s in answer.sentences)

@@ -10,7 +10,9 @@ LONGEST_QUOTE = 160
 CLAUSE_BREAK = re.compile(r"[,，。;；:：!！?？]")
 
 
-def quote_span(sentence: Sentence, around: tuple[int, int] | None = None, longest: int = LONGEST_QUOTE) -> tuple[int, int]:
+def quote_span(
+    sentence: Sentence, around: tuple[int, int] | None = None, longest: int = LONGEST_QUOTE
+) -> tuple[int, int]:
     """Return the characters of the paragraph to quote: the sentence, or whole clauses of it around a place.
 
     Args:

@@ -53,7 +53,9 @@ def refuse_scope(question: Question, available: Sequence[ReportMeta]) -> Draft:
     else:
         opening = phrase(language, "refusal_no_scope")
     offices = dict.fromkeys(office_name(meta, language) for meta in available)
-    shown = phrase(language, "separator").join(list(offices)[:NAMES_SHOWN]) + ("…" if len(offices) > NAMES_SHOWN else "")
+    shown = phrase(language, "separator").join(list(offices)[:NAMES_SHOWN]) + (
+        "…" if len(offices) > NAMES_SHOWN else ""
+    )
     text = opening + (" " + phrase(language, "available", names=shown) if offices else "")
     return Draft(text, Route.REFUSED)
 

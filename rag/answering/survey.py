@@ -36,11 +36,11 @@ def answer_from_survey(
     markers: dict[str, list[int]] = {}
     for verdict in (*SHOWN_ORDER, Verdict.NOT_MENTIONED):
         # Markers count in the order of the text.
-        markers |= {meta.id: _cite(judgement, predicate, marker) for meta, judgement in judged if judgement.verdict is verdict}
+        markers |= {
+            meta.id: _cite(judgement, predicate, marker) for meta, judgement in judged if judgement.verdict is verdict
+        }
     rows = tuple(
-        SurveyRow(
-            meta.id, meta.source, meta.office, meta.region, meta.year, judgement.verdict, tuple(markers[meta.id])
-        )
+        SurveyRow(meta.id, meta.source, meta.office, meta.region, meta.year, judgement.verdict, tuple(markers[meta.id]))
         for meta, judgement in judged
     )
     survey = Survey(searched=len(rows), reports=len(rows), rows=rows)
@@ -61,9 +61,7 @@ def answer_from_survey(
         if section:
             parts.append(section)
     route = Route.REFUSED if silent else question.route
-    return Draft(
-        "\n\n".join(parts), route, marker.citations, _contexts(judged, contexts), survey=survey, notes=notes
-    )
+    return Draft("\n\n".join(parts), route, marker.citations, _contexts(judged, contexts), survey=survey, notes=notes)
 
 
 def _cite(judgement: Judgement, predicate: Predicate, marker: Marker) -> list[int]:
@@ -104,9 +102,7 @@ def _count(rows: Sequence[SurveyRow], predicate: Predicate, language: Language) 
     if not counted:
         return phrase(language, "count_none", predicate=label)
     offices = {(row.office, row.region) if row.office else (row.source, None) for row in counted}
-    return phrase(
-        language, "count_lead", offices=len(offices), reports=len(counted), total=len(rows), predicate=label
-    )
+    return phrase(language, "count_lead", offices=len(offices), reports=len(counted), total=len(rows), predicate=label)
 
 
 def _section(
@@ -127,9 +123,7 @@ def _section(
     return "\n".join([f"**{_label(verdict, predicate, language)}**", "", *lines])
 
 
-def _contexts(
-    judged: Sequence[tuple[ReportMeta, Judgement]], contexts: Sequence[Context]
-) -> tuple[Context, ...]:
+def _contexts(judged: Sequence[tuple[ReportMeta, Judgement]], contexts: Sequence[Context]) -> tuple[Context, ...]:
     """Put the paragraphs of the evidence first, those that decide before those that do not."""
     order = {verdict: index for index, verdict in enumerate(SHOWN_ORDER)}
     ranked = sorted(

@@ -69,4 +69,10 @@ def gloss(figure: Figure, language: Language) -> str:
 
 def number_text(value: float) -> str:
     """Return a number without a needless decimal point."""
-    return f"{value:g}" if abs(value) < 1e6 and value != int(value) else f"{value:.0f}" if value == int(value) else f"{value:.2f}"
+    return (
+        f"{value:g}"
+        if abs(value) < 1e6 and value != int(value)
+        else f"{value:.0f}"
+        if value == int(value)
+        else f"{value:.2f}"
+    )

@@ -19,7 +19,10 @@ OVER_YEARS = ("报告", "哪几年", "哪一?年", r"\breports?\b", r"\bwhich ye
 """What makes a question about one office a survey of its reports."""
 LONGEST_QUESTION = 2_000
 """Characters beyond which a question is refused: nobody asks one thing in so many words."""
-CARRY_OVER = re.compile(r"^(那|那么|其中|这|它|他们|该|上述|另外|还有|同样|and\b|what about|how about|then\b|so\b|it\b|its\b|their\b)|呢[?？]?$")
+CARRY_OVER = re.compile(
+    r"^(那|那么|其中|这|它|他们|该|上述|另外|还有|同样)|呢[?？]?$"
+    r"|^(and|what about|how about|then|so|it|its|their)\b|\b(it|that|those|them|there)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,8 @@ class Question:
         regions: Regions that it names without naming an office in them.
         years: Years that it names.
         unknown_offices: Names that look like an office and are not in the corpus.
+        unnamed: True if it is about reports that do not name their office.
         concepts: What it is about.
-        context: Concepts carried over from earlier turns: they help to rank, and need not be met.
         asked: Kinds of thing asked for: number, frequency, person, when, list, how, why, whether.
         lack: True if it asks for a lack (不具备, without).
         lack_of_degree: True if it asks for too little of something (不足, short of).
@@ -52,8 +55,8 @@ class Question:
     regions: tuple[str, ...] = ()
     years: tuple[int, ...] = ()
     unknown_offices: tuple[str, ...] = ()
+    unnamed: bool = False
     concepts: tuple[Concept, ...] = ()
-    context: tuple[Concept, ...] = ()
     asked: frozenset[str] = frozenset()
     lack: bool = False
     lack_of_degree: bool = False
@@ -98,7 +101,8 @@ def analyse(
         raise QuestionError("The question is empty. Type a question, for example 哪些街道不具备行政执法权?")
     if len(text) > LONGEST_QUESTION:
         raise QuestionError(
-            f"The question has {len(text):,} characters; the limit is {LONGEST_QUESTION:,}. Ask one thing in fewer words."
+            f"The question has {len(text):,} characters; the limit is {LONGEST_QUESTION:,}. "
+            "Ask one thing in fewer words."
         )
     question = _analyse_alone(text, metas)
     if history:
@@ -123,6 +127,7 @@ def _analyse_alone(text: str, metas: Sequence[ReportMeta]) -> Question:
         regions=() if mention.offices else named_regions(text, metas),
         years=mention.years,
         unknown_offices=mention.unknown_offices,
+        unnamed=mention.unnamed,
         concepts=concepts,
         asked=frozenset(kind for kind, cues in wording["asked"].items() if re.search(cues[language], lowered)),
         lack=bool(re.search(wording["lack"][language], manner)),
@@ -193,12 +198,17 @@ def _carry_over(question: Question, earlier: Sequence[Question]) -> Question:
     single = distinct_offices(offices) == 1
     if topic:
         route = Route.PASSAGE if single and question.route in (Route.SURVEY, Route.COUNT) else question.route
-        return replace(question, offices=offices, years=years, context=last.concepts, route=route)
+        carried = tuple(replace(concept, kind="context") for concept in last.concepts if concept.kind != "section")
+        known = {concept.words for concept in question.concepts}
+        concepts = question.concepts + tuple(concept for concept in carried if concept.words not in known)
+        return replace(
+            question, offices=offices, years=years, concepts=concepts if leans else question.concepts, route=route
+        )
     return replace(
         question,
         offices=offices,
         years=years,
-        concepts=last.concepts,
+        concepts=tuple(replace(concept, kind="word") for concept in question.concepts) + last.concepts,
         asked=question.asked | last.asked,
         lack=question.lack or last.lack,
         lack_of_degree=question.lack_of_degree or last.lack_of_degree,

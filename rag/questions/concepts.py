@@ -15,7 +15,7 @@ from rag.folding import fold
 from rag.questions.dictionary import translations
 from rag.types import Language
 
-ConceptKind = Literal["lexicon", "quoted", "word", "light", "section", "translated"]
+ConceptKind = Literal["lexicon", "quoted", "word", "light", "section", "translated", "context"]
 ASKING = re.compile(r"^(十?几|多少|哪几?|若干)|^[几多]")
 CONTENT_TAGS = ("n", "v", "a", "i", "l", "j", "z", "eng", "m")
 """First letters of rjieba's part-of-speech tags that carry content (nouns, verbs, adjectives, idioms, numerals)."""
@@ -30,7 +30,8 @@ class Concept:
         words: Folded Chinese forms; any of them in a text is a mention. Empty if no Chinese form is known.
         kind: ``lexicon`` from the field's vocabulary, ``quoted`` from quotation marks, ``word`` any other
             content word, ``light`` a verb that says little by itself, ``section`` a word that only points at a
-            kind of section (不足, 计划), ``translated`` an English word by what a general dictionary says.
+            kind of section (不足, 计划), ``translated`` an English word by what a general dictionary says,
+            ``context`` carried over from an earlier question.
         affirms: Sentences matching it affirm the concept without naming it, or None.
         denies: Sentences matching it deny the concept without naming it, or None.
     """
@@ -82,7 +83,7 @@ def _vocabulary() -> tuple[dict[str, _Entry], re.Pattern[str], dict[str, _Entry]
     chinese: dict[str, _Entry] = {}
     english: dict[str, _Entry] = {}
     for group in lexicon.load("concepts"):
-        words = tuple(sorted({fold(word) for word in group["words"]}, key=len, reverse=True))
+        words = tuple(sorted({fold(word) for word in group["words"]}, key=lambda word: (-len(word), word)))
         kind: ConceptKind = "section" if "section" in group else group.get("kind", "lexicon")
         requires = re.compile(group["requires"]) if "requires" in group else None
         entry = _Entry(words, kind, requires, _alternation(group.get("affirms")), _alternation(group.get("denies")))
@@ -179,7 +180,7 @@ def _remaining_words(folded: str, language: Language) -> Iterator[tuple[int, Con
             continue
         if len(word) == 1 and not tag.startswith("n"):
             continue
-        verb = tag.startswith(("v", "a", "d")) and not tag.startswith(("vn", "an"))
+        verb = tag.startswith(("v", "a", "d", "m")) and not tag.startswith(("vn", "an"))
         yield start, Concept(word, (word,), "light" if verb or word in light else "word")
     if language == "en":
         yield from _english_words(folded)

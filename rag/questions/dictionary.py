@@ -57,6 +57,10 @@ def _meanings() -> dict[str, tuple[str, ...]]:
             for meaning in entry[2].split("/"):
                 for gloss in ASIDE.sub("", meaning).split(";"):
                     text = re.sub(r"^(to be|to|a|an|the) ", "", gloss.strip().lower())
-                    if text and len(text.split()) <= LONGEST_GLOSS_WORDS and not gloss.strip().startswith(NOT_A_MEANING):
+                    if (
+                        text
+                        and len(text.split()) <= LONGEST_GLOSS_WORDS
+                        and not gloss.strip().startswith(NOT_A_MEANING)
+                    ):
                         found[text].setdefault(fold(entry[1]))
     return {text: tuple(words)[:MOST_TRANSLATIONS] for text, words in found.items()}

@@ -18,15 +18,28 @@ REGION_SUFFIX = re.compile(r"(自治县|新区|区|市|县|旗)$")
 GENERIC_BEFORE_OFFICE = re.compile(
     r"(哪|些|个|几|各|每|本|我|全|该|此|贵|其他|别的|所有|多少|有的|两|家|基层|下属|辖区|份|一|的|和|与|在|是|有|到|这|那|城|集|老家)$"
 )
-YEAR_LIST = re.compile(r"(?<!\d)\d\d(?:[年\s、,和与]{1,2}\d\d)*\s?[到至—~-]?\s?\d\d年")
+YEAR = re.compile(
+    r"(?<!\d)(20\d\d)(?!\d)\s*年?度?|(?<![\d.])(\d\d)\s*年度?(?!代|级|来|以)|([二2][〇零][一二三][〇零一二三四五六七八九])年度?"
+)
+YEAR_LIST = re.compile(r"(?<!\d)\d\d(?:年?[\s、,和与跟到至—~-]{1,2}\d\d)+(?:年|(?=[两三四五]年))")
 """22、23年, 22 23 24年, 21到23年."""
+UNNAMED = re.compile(
+    r"(没|未|没有)(写|署|注明|标明|留|提)(单位|街道|办事处|名|落款)?(的)?(名字|名称|名|单位|街道名)?(的)?(那份|那个|这份)?|不知(道)?(是)?哪个(街道|单位|办事处)|"
+    r"\b(unnamed|unidentified|anonymous|unsigned)\b( sub-?district)?( office)?"
+    r"|\b(does not|doesn't|without) nam(e|ing) (its|the) office\b"
+)
 CHINESE_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
+OPENING_NAME = re.compile(r"\s*([一-鿿]{2,4}?)(街道办事处|街道办|街道|镇政府|镇|乡政府|乡)(?![一-鿿]?级|村|企|贤|亲)")
+GENERIC_OPENING = re.compile(
+    r"请|我|你|有|这|那|哪|各|每|全|在|所|没|为|查|列|找|关于|什么|目前|现在|今年|去年|报告|基层|下辖|辖区|多少"
+)
 ENGLISH_UNKNOWN_OFFICE = re.compile(
-    r"\b([A-Z][a-z]+(?:['’ -]?[A-Z]?[a-z]+)?)(?:['’]s)?\s+(?:[Ss]ub-?\s?[Dd]istrict|[Ss]treet [Oo]ffice|[Tt]ownship|[Tt]own)\b"
+    r"\b([A-Z][a-z]+(?:['’ -]?[A-Z]?[a-z]+)?)(?:['’]s)?\s+"
+    r"(?:[Ss]ub-?\s?[Dd]istrict|[Ss]treet [Oo]ffice|[Tt]ownship|[Tt]own)\b"
 )
 ENGLISH_NOT_A_NAME = frozenset(
-    "which what the this that each every any all how did does do is are was were has have in of list name who our one no some"
-    " compare between and or for from".split()
+    "which what the this that each every any all how did does do is are was were has have in of list name who"
+    " our one no some compare between and or for from".split()
 )
 
 
@@ -38,12 +51,14 @@ class Mention:
         offices: (office, region) pairs of the corpus that it names; region None where unknown.
         years: Years it names, in order.
         unknown_offices: Names that look like an office and are not in the corpus.
+        unnamed: True if it means reports that do not name their office.
         rest: The question with all that blanked out.
     """
 
     offices: tuple[tuple[str, str | None], ...]
     years: tuple[int, ...]
     unknown_offices: tuple[str, ...]
+    unnamed: bool
     rest: str
 
 
@@ -61,7 +76,9 @@ def pinyin_name(name: str) -> str:
 @cache
 def _pinyin_pattern(name: str) -> re.Pattern[str]:
     """Match a name in pinyin by any reading of its characters (长埠: Changbu or Zhangbu)."""
-    readings = ("(?:" + "|".join(sorted(set(options))) + ")" for options in pinyin(name, style=Style.NORMAL, heteronym=True))
+    readings = (
+        "(?:" + "|".join(sorted(set(options))) + ")" for options in pinyin(name, style=Style.NORMAL, heteronym=True)
+    )
     return re.compile(r"(?<![a-z])" + r"['’\s-]?".join(readings) + r"(?![a-z])")
 
 
@@ -78,7 +95,10 @@ def find_mentions(question: str, metas: Iterable[ReportMeta], language: Language
     found, rest = _find_offices(rest, list(known.values()))
     years, rest = _find_years(rest, plausible={meta.year for meta in known.values() if meta.year})
     unknown = _unknown_chinese(rest) if language == "zh" else _unknown_english(question, rest)
-    return Mention(found, years, unknown, rest)
+    unnamed = UNNAMED.search(rest)
+    if unnamed:
+        rest = rest[: unnamed.start()] + " " * len(unnamed[0]) + rest[unnamed.end() :]
+    return Mention(found, years, () if unnamed else unknown, unnamed is not None, rest)
 
 
 def _find_offices(folded: str, metas: Sequence[ReportMeta]) -> tuple[tuple[tuple[str, str | None], ...], str]:
@@ -94,7 +114,9 @@ def _find_offices(folded: str, metas: Sequence[ReportMeta]) -> tuple[tuple[tuple
     named_regions, region_spans = _find_regions(folded, metas)
     offices = {(meta.office or "", meta.region): start for start, _, meta in sorted(kept, key=lambda item: -item[0])}
     if any(region in named_regions for _, region in offices):
-        regions_of = {office: {region for other, region in offices if other == office and region} for office, _ in offices}
+        regions_of = {
+            office: {region for other, region in offices if other == office and region} for office, _ in offices
+        }
         # A report that leaves its region out is of the region named if no other region has such an office.
         narrowed = {
             key: start
@@ -102,9 +124,7 @@ def _find_offices(folded: str, metas: Sequence[ReportMeta]) -> tuple[tuple[tuple
             if key[1] in named_regions or (key[1] is None and len(regions_of[key[0]]) == 1)
         }
         names_left = {short_name(office) for office, _ in narrowed}
-        offices = narrowed | {
-            key: start for key, start in offices.items() if short_name(key[0]) not in names_left
-        }
+        offices = narrowed | {key: start for key, start in offices.items() if short_name(key[0]) not in names_left}
     rest = folded
     for start, end in [*((s, e) for s, e, _ in kept), *(region_spans if offices else [])]:
         rest = rest[:start] + " " * (end - start) + rest[end:]
@@ -115,7 +135,7 @@ def _name_spans(folded: str, meta: ReportMeta) -> list[tuple[int, int]]:
     """Spans of any form of the office's name, its short name and its pinyin."""
     office = meta.office or ""
     short = short_name(office)
-    forms = sorted({fold(form) for form in (office, *meta.office_variants)}, key=len, reverse=True)
+    forms = sorted({fold(form) for form in (office, *meta.office_variants)}, key=lambda form: (-len(form), form))
     patterns = [re.escape(form) for form in forms]
     if len(short) >= 2:
         patterns.append(re.escape(fold(short)) + r"(?:街道办|街道|街办|办事处|镇|乡|办)?(?![省市县区州])")
@@ -152,8 +172,7 @@ def _find_years(folded: str, plausible: set[int]) -> tuple[tuple[int, ...], str]
     """Find years written 2023, 23年 or 二〇二三年; a two-digit one only where 年 follows."""
     years: list[int] = []
     rest = folded = YEAR_LIST.sub(lambda found: found[0] if len(found[0]) > 40 else _spell_years(found[0]), folded)
-    pattern = r"(?<!\d)(20\d\d)(?!\d)\s*年?度?|(?<![\d.])(\d\d)\s*年度?(?!代|级|来|以)|([二2][〇零][一二三][〇零一二三四五六七八九])年度?|(?<=\d年[、,到至和与])(\d\d)(?!\d)"
-    for match in re.finditer(pattern, folded):
+    for match in YEAR.finditer(folded):
         text = match[1] or (match[2] and "20" + match[2]) or (match[3] or "").translate(CHINESE_DIGITS)
         year = int(text) if text else 0
         if match[2] and not (year in plausible or 2010 <= year <= 2035):
@@ -166,7 +185,7 @@ def _find_years(folded: str, plausible: set[int]) -> tuple[tuple[int, ...], str]
 
 def _spell_years(listed: str) -> str:
     """Write 年 after every year of a list, and every year of a span."""
-    span = re.fullmatch(r"(\d\d)年?\s?[到至—~-]\s?(\d\d)年", listed)
+    span = re.fullmatch(r"(\d\d)年?\s?[到至—~-]\s?(\d\d)年?", listed)
     if span and int(span[1]) < int(span[2]) <= int(span[1]) + 12:
         return "".join(f"{year}年" for year in range(int(span[1]), int(span[2]) + 1))
     return re.sub(r"(\d\d)(?!年)", r"\1年", listed)
@@ -174,6 +193,9 @@ def _spell_years(listed: str) -> str:
 
 def _unknown_chinese(rest: str) -> tuple[str, ...]:
     """Names in front of 街道, 镇 or 乡 that no report of the corpus carries."""
+    opening = OPENING_NAME.match(rest)
+    if opening and not GENERIC_BEFORE_OFFICE.search(opening[1]) and not GENERIC_OPENING.match(opening[1]):
+        return (opening[0].strip(),)
     names = []
     tokens = rjieba.tag(rest)
     for (word, tag), (following, _) in zip(tokens, [*tokens[1:], ("", "")], strict=True):

@@ -1,10 +1,10 @@
-"""The text of the reports as retrieval reads it: folded paragraphs cut into sentences, kept while the catalog is unchanged."""
+"""The text of the reports as retrieval reads it: folded paragraphs cut into sentences, kept until the catalog changes."""
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -42,10 +42,17 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Passage:
-    """A paragraph with its report, folded for matching."""
+    """A paragraph with its report, folded for matching.
+
+    Attributes:
+        report: The report.
+        paragraph: The paragraph.
+        header: For a table row, the table's first row; else empty.
+    """
 
     report: ReportMeta
     paragraph: Paragraph
+    header: str = ""
 
     @cached_property
     def folded(self) -> str:
@@ -54,20 +61,33 @@ class Passage:
 
     @cached_property
     def heading(self) -> str:
-        """Its heading path, folded."""
-        return fold(" ".join(self.paragraph.path))
+        """Its heading path, folded; for a table row the table's first row too."""
+        return fold(" ".join((*self.paragraph.path, self.header)))
 
     @cached_property
     def sentences(self) -> tuple[Sentence, ...]:
         """Its sentences in order, without surrounding white space."""
         found = []
-        for start, end in split_sentences(self.paragraph.text):
+        whole = [(0, len(self.paragraph.text))]
+        for start, end in whole if self.header else split_sentences(self.paragraph.text):
             text = self.paragraph.text[start:end]
             start += len(text) - len(text.lstrip())
             end -= len(text) - len(text.rstrip())
             if start < end:
                 found.append(Sentence(self, start, end))
         return tuple(found)
+
+
+def passages_of(meta: ReportMeta, paragraphs: Iterable[Paragraph]) -> Iterator[Passage]:
+    """Yield the paragraphs of a report that can carry a statement, table rows with their table's first row."""
+    header = ""
+    for paragraph in paragraphs:
+        if paragraph.kind == "table_row":
+            header = header or paragraph.text
+        else:
+            header = ""
+        if paragraph.kind in STATEMENTS:
+            yield Passage(meta, paragraph, header)
 
 
 class Corpus:
@@ -117,9 +137,7 @@ class Corpus:
         if not by_id:
             return {}
         return {
-            report_id: tuple(
-                Passage(by_id[report_id], paragraph) for paragraph in paragraphs if paragraph.kind in STATEMENTS
-            )
+            report_id: tuple(passages_of(by_id[report_id], paragraphs))
             for report_id, paragraphs in self._catalog.paragraphs(by_id).items()
         }
 

@@ -25,7 +25,11 @@ class ReportRetriever(BaseRetriever):
     find: Callable[[str], tuple[Context, ...]]
 
     def _get_relevant_documents(
-        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **kwargs: Any  # noqa: ANN401
+        self,
+        query: str,
+        *,
+        run_manager: CallbackManagerForRetrieverRun,
+        **kwargs: Any,  # noqa: ANN401
     ) -> list[Document]:
         return [as_document(context) for context in self.find(query)]
 

@@ -11,27 +11,40 @@ from rag import lexicon
 from rag.figures import Figure, parse_figures
 from rag.questions import Concept, Question
 from rag.retrieval.corpus import Passage, Sentence
+from rag.tables import cell_figures
 from rag.types import SectionKind
 
-KIND_WEIGHT = {"lexicon": 1.0, "quoted": 1.3, "word": 0.8, "light": 0.25, "section": 0.0, "translated": 0.5}
+KIND_WEIGHT = {
+    "lexicon": 1.0,
+    "quoted": 1.3,
+    "word": 0.8,
+    "light": 0.25,
+    "section": 0.0,
+    "translated": 0.5,
+    "context": 0.4,
+}
 SYNONYM = 0.95
+IMPLIED = 0.9
 SOFT = 0.7
 NEARBY = 0.45
 ABSENT_TERM_WEIGHT = 7.0
-ABSENT_WORD_WEIGHT = {"word": 2.0, "light": 0.5, "translated": 0.8}
+ABSENT_WORD_WEIGHT = {"word": 2.0, "light": 0.5, "translated": 0.8, "context": 0.4}
 """Weights of what stands in no report: it can't be met, so it lowers trust."""
 DATE = re.compile(r"\d{1,2}月|\d{4}年|季度|上半年|下半年|年底|年初|月底")
-PERSON = re.compile(r"(书记|主任|镇长|乡长|组长|所长|站长|队长|局长|律师|调解员|负责人|同志)[^,，。;；]{0,4}|担任|命名|由[^,，。;；]{2,8}任")
+PERSON = re.compile(
+    r"(书记|主任|镇长|乡长|组长|所长|站长|队长|局长|律师|调解员|负责人|同志)[^,，。;；]{0,4}|担任|命名|由[^,，。;；]{2,8}任"
+)
 FREQUENCY = re.compile(r"每(个)?(年|季度|月|半年|周|日|天|两|半)|定期|一季度一|一月一|\d次")
 TYPE_CUES = {"when": DATE, "person": PERSON, "frequency": FREQUENCY}
 
 
 @dataclass(frozen=True)
 class Weighted:
-    """A concept and how much it counts in this corpus."""
+    """A concept, how much it counts in this corpus, and whether any report mentions it."""
 
     concept: Concept
     weight: float
+    present: bool = True
 
 
 @dataclass(frozen=True)
@@ -66,7 +79,7 @@ def weigh(question: Question, rarity: Callable[[Concept], float | None]) -> tupl
             weight = KIND_WEIGHT[concept.kind] * known
         else:
             weight = ABSENT_TERM_WEIGHT if concept.kind in ("lexicon", "quoted") else ABSENT_WORD_WEIGHT[concept.kind]
-        weighted.append(Weighted(concept, weight))
+        weighted.append(Weighted(concept, weight, known is not None))
     return tuple(weighted)
 
 
@@ -83,6 +96,8 @@ def mention_strength(concept: Concept, folded: str) -> float:
         return 1.0
     if any(word in folded for word in concept.words[1:]):
         return SYNONYM
+    if (concept.affirms and concept.affirms.search(folded)) or (concept.denies and concept.denies.search(folded)):
+        return IMPLIED
     if concept.kind in ("word", "quoted") and len(concept.words[0]) >= 3:
         wanted = _bigrams(concept.words[0])
         share = sum(pair in folded for pair in wanted) / len(wanted)
@@ -102,9 +117,12 @@ def match_passage(passage: Passage, weighted: Sequence[Weighted], question: Ques
     above = [mention_strength(item.concept, passage.heading) for item in weighted]
     if not any(around) and not any(above):
         return []
+    if passage.header and passage.header != passage.paragraph.text:
+        # A cell means what its row and its column say together.
+        around = [max(strength, heading) for strength, heading in zip(around, above, strict=True)]
     matches = []
     for sentence in passage.sentences:
-        own = [mention_strength(item.concept, sentence.folded) for item in weighted]
+        own = around if passage.header else [mention_strength(item.concept, sentence.folded) for item in weighted]
         met = [
             max(strength, NEARBY * near, NEARBY * heading)
             for strength, near, heading in zip(own, around, above, strict=True)
@@ -129,18 +147,17 @@ def _form(sentence: Sentence, question: Question, direct: float) -> float:
         bonus -= 0.08
     if passage.paragraph.kind in ("heading", "title"):
         bonus -= 0.12
-    bonus += sum(0.05 for concept in question.context if concept.mentioned(passage.folded))
     return bonus
 
 
 def figures_of(sentence: Sentence) -> tuple[Figure, ...]:
     """Return the figures of a sentence; offsets count from the sentence's start."""
-    return _figures(sentence.text)
+    return _figures(sentence.text, sentence.passage.header)
 
 
 @lru_cache(maxsize=20_000)
-def _figures(text: str) -> tuple[Figure, ...]:
-    return parse_figures(text)
+def _figures(text: str, header: str) -> tuple[Figure, ...]:
+    return cell_figures(text, header) if header and text != header else parse_figures(text)
 
 
 def is_instruction(folded: str) -> bool:

@@ -77,7 +77,7 @@ class Retriever:
             best.setdefault(_place(match.sentence.passage), match.score)
         ranking = fuse(
             [
-                (CONCEPT_WEIGHT, list(best)[: CANDIDATE_CHUNKS]),
+                (CONCEPT_WEIGHT, list(best)[:CANDIDATE_CHUNKS]),
                 (LEXICAL_WEIGHT, self._inside_order(lexical, best)),
                 (DENSE_WEIGHT, self._inside_order(dense, best)),
             ]
@@ -96,9 +96,7 @@ class Retriever:
         words = " ".join(" ".join(concept.words[:4]) for concept in question.concepts if concept.words)
         if not words:
             return []
-        hits = self._index.lexical(
-            words, CANDIDATE_CHUNKS, report_ids=self._selected(scope), section_kinds=kinds
-        )
+        hits = self._index.lexical(words, CANDIDATE_CHUNKS, report_ids=self._selected(scope), section_kinds=kinds)
         return hits or []
 
     def _selected(self, scope: Scope) -> frozenset[str] | None:

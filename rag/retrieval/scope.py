@@ -53,6 +53,8 @@ def resolve_scope(question: Question, metas: Sequence[ReportMeta]) -> Scope:
 def _named(question: Question, metas: Sequence[ReportMeta]) -> list[ReportMeta]:
     if question.offices:
         return [meta for meta in metas if (meta.office, meta.region) in question.offices]
+    if question.unnamed:
+        return [meta for meta in metas if meta.office is None]
     if question.unknown_offices:
         return []
     if question.regions:

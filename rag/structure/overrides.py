@@ -32,6 +32,9 @@ class MetaOverrides:
 def read_metadata_csv(path: Path) -> dict[str, MetaOverrides]:
     """Read a CSV of metadata, UTF-8 or GB18030, headers in English or Chinese, in any order.
 
+    Args:
+        path: The CSV file.
+
     Returns:
         Overrides by file name.
 

@@ -23,6 +23,9 @@ def parse_report(document: Document, overrides: MetaOverrides | None = None) -> 
     Args:
         document: The loaded file.
         overrides: Metadata that the user gives, which win over those read.
+
+    Returns:
+        The report; what its metadata lack is said in their notes.
     """
     lines = read_lines(document)
     found = outline(lines)

@@ -96,10 +96,17 @@ def _framed(stance: Stance, folded: str, left: int, right: int, section: Section
     return stance
 
 
+def says_none(concept: Concept, folded: str) -> bool:
+    """Tell whether a sentence says that there was none of a concept: 无败诉案件, 败诉0件."""
+    for start, end in concept.positions(folded):
+        left, right = clause_around(folded, start, end)
+        if _cue("none_before").search(folded[left:start]) or _cue("none_after").search(folded[end:right]):
+            return True
+    return False
+
+
 def _denied(before: str, after: str) -> bool:
-    last = None
-    for last in _cue("denied_before").finditer(before):
-        pass
-    if last is not None and len(before) - last.end() <= DENIAL_REACH:
+    denials = list(_cue("denied_before").finditer(before))
+    if denials and len(before) - denials[-1].end() <= DENIAL_REACH:
         return True
     return bool(_cue("denied_after").search(after))
