@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Literal
 
@@ -34,6 +34,7 @@ class Concept:
             ``context`` carried over from an earlier question.
         affirms: Sentences matching it affirm the concept without naming it, or None.
         denies: Sentences matching it deny the concept without naming it, or None.
+        start: Where it stands in the question, or -1.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Concept:
     kind: ConceptKind
     affirms: re.Pattern[str] | None = None
     denies: re.Pattern[str] | None = None
+    start: int = field(default=-1, compare=False)
 
     def mentioned(self, folded: str) -> bool:
         """Tell whether a folded text mentions the concept by name."""
@@ -206,9 +208,9 @@ def _english_words(folded: str) -> Iterator[tuple[int, Concept]]:
 
 def _unique(found: list[tuple[int, Concept]]) -> tuple[Concept, ...]:
     unique: dict[tuple[str, ...] | str, Concept] = {}
-    for _, concept in sorted(found, key=lambda item: item[0]):
+    for start, concept in sorted(found, key=lambda item: item[0]):
         key = tuple(sorted(concept.words)) or concept.name
-        unique.setdefault(key, concept)
+        unique.setdefault(key, replace(concept, start=start))
     return tuple(unique.values())
 
 

@@ -1,4 +1,4 @@
-"""The text of the reports as retrieval reads it: folded paragraphs cut into sentences, kept until the catalog changes."""
+"""The text of the reports as retrieval reads it: folded paragraphs cut into sentences, kept while nothing changes."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from rag.survey.predicate import Predicate
 from rag.survey.stance import Stance, stance_towards
 from rag.types import Verdict
 
-ENOUGH_COVERAGE = 0.6
+ENOUGH_COVERAGE = 0.55
 """Share of the question's weight that a sentence with its surroundings must meet to count."""
 EVIDENCE_SHOWN = 2
 LONGEST_QUOTE = 120

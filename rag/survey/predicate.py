@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag.questions import Concept, Question
 from rag.retrieval.matching import Weighted
 from rag.survey.stance import Stance
 from rag.types import SectionKind
 
-CONTRARY = {Stance.AFFIRMS: Stance.DENIES, Stance.DENIES: Stance.AFFIRMS}
+NEARLY_AS_HEAVY = 0.85
+ALTERNATIVES = re.compile(r"或者?|\bor\b")
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,12 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
     substantial = [item for item in known if item.concept.kind != "light"] or known
     if not substantial:
         return None
-    focus = max(substantial, key=lambda item: item.weight)
-    beside = tuple(item for item in known if item is not focus and item.concept.kind != "light")
+    substantial = _merge_alternatives(question.text, substantial)
+    heaviest = max(item.weight for item in substantial)
+    nearly = [item for item in substantial if item.weight >= NEARLY_AS_HEAVY * heaviest]
+    # What is said of the others comes last in Chinese (行政官司打输) and first in English (lost a lawsuit).
+    focus = nearly[-1 if question.language == "zh" else 0]
+    beside = tuple(item for item in substantial if item is not focus and item.concept.kind != "light")
     planned = question.planned and not question.lack
     sections = tuple(kind for kind in question.sections if kind is not SectionKind.PLAN)
     return Predicate(
@@ -80,4 +86,32 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
         degree=question.lack_of_degree,
         planned=planned,
         sections=sections if not question.lack_of_degree else (),
+    )
+
+
+def _merge_alternatives(text: str, weighted: Sequence[Weighted]) -> list[Weighted]:
+    """Make one concept of the two on either side of an "or": either is enough."""
+    merged = list(weighted)
+    for match in ALTERNATIVES.finditer(text.lower()):
+        before = [item for item in merged if 0 <= item.concept.start < match.start()]
+        after = [item for item in merged if item.concept.start >= match.end()]
+        if before and after:
+            merged = [item for item in merged if item not in (before[-1], after[0])]
+            merged.append(_either(before[-1], after[0]))
+            merged.sort(key=lambda item: item.concept.start)
+    return merged
+
+
+def _either(first: Weighted, second: Weighted) -> Weighted:
+    concept, other = first.concept, second.concept
+    words = tuple(sorted({*concept.words, *other.words}, key=lambda word: (-len(word), word)))
+    return Weighted(
+        replace(
+            concept,
+            name=f"{concept.name}/{other.name}",
+            words=words,
+            affirms=concept.affirms or other.affirms,
+            denies=concept.denies or other.denies,
+        ),
+        min(first.weight, second.weight),
     )

@@ -56,7 +56,8 @@ def stance_towards(concept: Concept, folded: str, section: SectionKind) -> Stanc
         section: Kind of the top-level section it stands in.
     """
     if concept.denies and concept.denies.search(folded):
-        return _framed(Stance.DENIES, folded, 0, len(folded), section)
+        denied = Stance.SUFFICIENT if _cue("resolved").search(folded) else Stance.DENIES
+        return _framed(denied, folded, 0, len(folded), section)
     stances = [_at(folded, start, end, section) for start, end in concept.positions(folded)]
     if concept.affirms and not stances:
         match = concept.affirms.search(folded)
@@ -71,10 +72,10 @@ def stance_towards(concept: Concept, folded: str, section: SectionKind) -> Stanc
 def _at(folded: str, start: int, end: int, section: SectionKind) -> Stance:
     left, right = clause_around(folded, start, end)
     clause = folded[left:right]
-    if _denied(folded[left:start], folded[end:right]) and not _cue("double_denial").search(clause):
+    if _denied(folded[left:start], folded[end:right], folded[right:]) and not _cue("double_denial").search(clause):
         stance = Stance.DENIES
-    elif _cue("deficient").search(clause):
-        stance = Stance.DEFICIENT
+    elif _cue("deficient").search(clause) or _cue("deficient_next").search(folded[right:]):
+        stance = Stance.SUFFICIENT if _cue("resolved").search(folded[left:]) else Stance.DEFICIENT
     elif _cue("sufficient").search(clause):
         stance = Stance.SUFFICIENT
     else:
@@ -87,7 +88,7 @@ def _framed(stance: Stance, folded: str, left: int, right: int, section: Section
     clause, before = folded[left:right], folded[:right]
     if _cue("rule").search(folded[left : right + RULE_REACH]):
         return Stance.RULE
-    if _cue("others").search(clause):
+    if _cue("others").search(before) or _cue("superior").search(clause):
         return Stance.OTHERS
     if section is SectionKind.PLAN and stance is not Stance.DENIES and not _cue("already").search(clause):
         return Stance.PLANNED
@@ -105,8 +106,8 @@ def says_none(concept: Concept, folded: str) -> bool:
     return False
 
 
-def _denied(before: str, after: str) -> bool:
+def _denied(before: str, after: str, following: str) -> bool:
     denials = list(_cue("denied_before").finditer(before))
     if denials and len(before) - denials[-1].end() <= DENIAL_REACH:
         return True
-    return bool(_cue("denied_after").search(after))
+    return bool(_cue("denied_after").search(after) or _cue("denied_next").search(following))
