@@ -23,7 +23,7 @@ ENOUGH_COVERAGE = 0.33
 ENOUGH_WITHOUT_HEAVIEST = 0.45
 ENOUGH_DIRECT = 0.2
 """Share that it must meet by its own words."""
-NEARLY_AS_GOOD = 0.8
+NEARLY_AS_GOOD = 0.85
 SENTENCES, LIST_ITEMS, REPORTS = 3, 8, 5
 CONTINUES = re.compile(r"^(即|具体|包括|分别|主要(是|有|包括)|其中|一是|首先|第一|1[.、])")
 ITEM = re.compile(
