@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.answering.draft import Draft
-from rag.answering.figures import asked_figure, states_none
+from rag.answering.figures import asked_figure, figure_quality, states_none
 from rag.answering.passage import ENOUGH_COVERAGE, ENOUGH_DIRECT
 from rag.answering.quoting import quote_span
 from rag.answering.wording import gloss, number_text, office_name, phrase, quoted
@@ -15,6 +15,9 @@ from rag.figures import Figure, convertible
 from rag.questions import Question
 from rag.retrieval import Match, Retrieval, Scope, Sentence
 from rag.types import Fact, Language, ReportMeta
+
+NONE_QUALITY = 0.4
+"""How surely a sentence that states none answers, beside a figure's nearness."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def tabulate(question: Question, scope: Scope, retrieval: Retrieval) -> list[Row
 
 def _row_of(meta: ReportMeta, question: Question, retrieval: Retrieval, year: int | None) -> Row:
     """Find the figure of a report; with a year that is not the report's own, only where a sentence names the year."""
-    best: Row | None = None
+    best: tuple[float, Row] | None = None
     for match in retrieval.matches:
         sentence = match.sentence
         if sentence.passage.report.id != meta.id or not _good(match):
@@ -68,10 +71,15 @@ def _row_of(meta: ReportMeta, question: Question, retrieval: Retrieval, year: in
         own_year = year if year is not None else _named_own_year(sentence, meta)
         figure = asked_figure(sentence, question, retrieval.weighted, own_year)
         if figure is not None:
-            return Row(meta, year or meta.year, sentence, figure)
-        if best is None and states_none(sentence, retrieval.weighted):
-            best = Row(meta, year or meta.year, sentence, None, none_stated=True)
-    return best or Row(meta, year or meta.year)
+            quality = match.score + 0.5 * figure_quality(sentence, figure, retrieval.weighted)
+            row = Row(meta, year or meta.year, sentence, figure)
+        elif states_none(sentence, retrieval.weighted):
+            quality, row = match.score + NONE_QUALITY, Row(meta, year or meta.year, sentence, None, none_stated=True)
+        else:
+            continue
+        if best is None or quality > best[0]:
+            best = quality, row
+    return best[1] if best else Row(meta, year or meta.year)
 
 
 def _named_own_year(sentence: Sentence, meta: ReportMeta) -> int | None:

@@ -11,10 +11,14 @@ from rag.questions import Concept, Question
 from rag.retrieval.corpus import Sentence
 from rag.retrieval.matching import Weighted, figures_of, mention_strength
 from rag.survey.stance import clause_around, says_none
+from rag.types import Route
 
 HEAVY_SHARE = 0.5
+ADJACENT = 3.0
+ARTICLE = re.compile(r"一(?!百|千|万|亿|十|件|起)")
+"""A Chinese 一 before a measure word is an article more often than a count: 一架飞机."""
 ASKED_UNIT = re.compile(
-    r"(?:多少|几)\s*(个百分点|人次|件次|家次|场次|户次|万元|亿元|块钱|钱|元|件|起|人|名|位|场|次|份|条|户|家|项|处|支|辆|期|篇|册|天|小时|平方米|亩|公里)"
+    r"(?:多少|几)\s*(个百分点|回|趟|架次|人次|件次|家次|场次|户次|万元|亿元|块钱|钱|元|件|起|人|名|位|场|次|份|条|户|家|项|处|支|辆|期|篇|册|天|小时|平方米|亩|公里)"
 )
 UNIT_CLASSES = {
     "money": frozenset({"元", "千元", "万元", "亿元", "美元"}),
@@ -22,6 +26,16 @@ UNIT_CLASSES = {
     "people": frozenset({"人", "名", "位", "人次", "万人", "个"}),
     "time": frozenset({"天", "小时", "分钟", "课时", "学时", "个工作日", "工作日"}),
 }
+SAME_UNITS = {
+    "回": frozenset({"次", "回"}),
+    "趟": frozenset({"次", "架次", "趟"}),
+    "件": frozenset({"件", "起", "宗", "例"}),
+    "起": frozenset({"件", "起", "宗", "例"}),
+    "人": frozenset({"人", "名", "位", "人次"}),
+    "名": frozenset({"人", "名", "位"}),
+}
+THRESHOLD = re.compile(r"(以上|以下|以内)?的")
+"""After a figure: it sets a bound (5000元以上的案件) and counts nothing."""
 MONEY_ASKED = re.compile(
     r"钱|金额|经费|资金|罚款|花了|投入|预算|\b(fine[sd]?|money|funding|budget|spen[dt]|cost|invest\w*|yuan|amount)\b"
 )
@@ -37,13 +51,21 @@ def asked_unit_class(question: Question) -> str | None:
     if match:
         unit = {"钱": "元", "块钱": "元"}.get(match[1], match[1])
         return next((name for name, units in UNIT_CLASSES.items() if unit in units), "count")
-    if "number" not in question.asked:
+    if "number" not in question.asked and question.route is not Route.COMPARE:
         return None
     if re.search(r"how many", folded):
         return None
     if MONEY_ASKED.search(folded) and not SHARE_ASKED.search(folded):
         return "money"
     return None
+
+
+def preferred_units(question: Question) -> frozenset[str]:
+    """Return the units that a question names outright, with those that mean the same."""
+    match = ASKED_UNIT.search(fold(question.text))
+    if not match:
+        return frozenset()
+    return SAME_UNITS.get(match[1], frozenset({match[1]}))
 
 
 def unit_class(unit: str) -> str:
@@ -53,8 +75,9 @@ def unit_class(unit: str) -> str:
 
 def fitting(figures: Sequence[Figure], wanted: str | None) -> list[Figure]:
     """Return the figures whose unit may answer; 人次 and 个 may count what is asked for as 件 or 次."""
+    figures = [figure for figure in figures if not ARTICLE.match(figure.text)]
     if wanted is None:
-        return list(figures)
+        return figures
     loose = {
         "people": {"people"},
         "count": {"count", "people"},
@@ -84,13 +107,21 @@ def heavy_of(weighted: Sequence[Weighted]) -> list[Weighted]:
     ] or [heaviest]
 
 
-def belongs(sentence: Sentence, weighted: Sequence[Weighted]) -> bool:
-    """Tell whether a sentence is about every heavy concept, by its own words, its heading or the sentence before it."""
+def belongs(sentence: Sentence, question: Question, weighted: Sequence[Weighted]) -> bool:
+    """Tell whether a sentence is about what is counted.
+
+    It is if it meets every heavy concept, by its own words, its heading or the sentence before it; or by its own
+    words most of them, the counted one among them (it comes last in Chinese, first in English).
+    """
     siblings = sentence.passage.sentences
     place = siblings.index(sentence)
     before = siblings[place - 1].folded if place else ""
     around = f"{sentence.passage.heading} {before} {sentence.folded}"
     heavy = heavy_of(weighted)
+    counted = heavy[-1 if question.language == "zh" else 0] if heavy else None
+    met = sum(item.weight for item in heavy if mention_strength(item.concept, sentence.folded) > 0)
+    if counted and mention_strength(counted.concept, sentence.folded) and met >= sum(item.weight for item in heavy) / 2:
+        return True
     return all(mention_strength(item.concept, around) > 0 for item in heavy) and (
         bool(sentence.passage.header)
         or any(mention_strength(item.concept, sentence.folded) > 0 for item in heavy)
@@ -101,13 +132,15 @@ def belongs(sentence: Sentence, weighted: Sequence[Weighted]) -> bool:
 def asked_figures(sentence: Sentence, question: Question, weighted: Sequence[Weighted]) -> list[Figure]:
     """Return the figures of a sentence that the question asks for: a count, a share, or one of each if it asks both."""
     folded = fold(question.text)
-    if not belongs(sentence, weighted):
+    if not belongs(sentence, question, weighted):
         return []
-    if not (SHARE_ASKED.search(folded) and COUNT_ASKED.search(SHARE_PHRASE.sub("", folded))):
+    both = SHARE_ASKED.search(folded) and COUNT_ASKED.search(SHARE_PHRASE.sub("", folded))
+    if not both:
         figure = asked_figure(sentence, question, weighted)
         return [figure] if figure else []
-    shares = [figure for figure in figures_of(sentence) if unit_class(figure.unit) == "share"]
-    counts = [figure for figure in figures_of(sentence) if unit_class(figure.unit) != "share"]
+    figures = fitting(figures_of(sentence), None)
+    shares = [figure for figure in figures if unit_class(figure.unit) == "share"]
+    counts = [figure for figure in figures if unit_class(figure.unit) != "share"]
     nearest = [
         _nearest(group, sentence, weighted, share) for group, share in ((counts, False), (shares, True)) if group
     ]
@@ -123,9 +156,14 @@ def asked_figure(
     (26件信访案件). With a year, the figure of the clause that names the year.
     """
     figures = fitting(figures_of(sentence), asked_unit_class(question))
+    figures = [figure for figure in figures if not _is_threshold(figure, sentence.folded)] or figures
+    if SHARE_ASKED.search(fold(question.text)):
+        figures = [figure for figure in figures if unit_class(figure.unit) == "share"] or figures
+    named = [figure for figure in figures if figure.unit in preferred_units(question)]
+    figures = named or figures
     if not figures:
         return None
-    if not belongs(sentence, weighted) or states_none(sentence, weighted):
+    if not belongs(sentence, question, weighted) or states_none(sentence, weighted):
         return None
     years = (
         [year]
@@ -145,6 +183,11 @@ def _nearest(figures: Sequence[Figure], sentence: Sentence, weighted: Sequence[W
     return max(figures, key=lambda figure: (_nearness(figure, sentence.folded, known, share), -figure.start))
 
 
+def _is_threshold(figure: Figure, folded: str) -> bool:
+    bounded = figure.text.endswith(("以上", "以下", "以内"))
+    return bounded and THRESHOLD.match(folded, figure.end) is not None
+
+
 def _of_year(figures: Sequence[Figure], folded: str, year: int) -> list[Figure]:
     labelled = [figure for figure in figures if str(year) in figure.label]
     place = folded.find(str(year))
@@ -160,12 +203,14 @@ def _of_year(figures: Sequence[Figure], folded: str, year: int) -> list[Figure]:
 def _nearness(figure: Figure, folded: str, weighted: Sequence[Weighted], share_asked: bool) -> float:
     left, right = clause_around(folded, figure.start, figure.end)
     clause = figure.label or folded[left:right]
-    score = 0.0
+    score, nearest = 0.0, 0.0
     for item in weighted:
         strength = mention_strength(item.concept, clause)
         if strength:
-            near = 1.0 if figure.label else _adjacency(figure, left, clause, item.concept)
-            score += item.weight * strength * (1.0 + near)
+            score += item.weight * strength
+            nearest = max(nearest, 1.0 if figure.label else _adjacency(figure, left, clause, item.concept))
+    # What is counted stands next to its number, whatever its weight: 收徒5名, 调处纠纷251件.
+    score += ADJACENT * nearest
     if (unit_class(figure.unit) == "share") != share_asked:
         score *= 0.5
     return score
@@ -179,6 +224,16 @@ def _adjacency(figure: Figure, left: int, clause: str, concept: Concept) -> floa
     ]
     nearest = min((gap for gap in gaps if gap >= 0), default=30)
     return 1.0 / (1.0 + 0.3 * nearest)
+
+
+def figure_quality(sentence: Sentence, figure: Figure, weighted: Sequence[Weighted]) -> float:
+    """Return how surely a figure counts what is asked, 0–1: 1 where it stands next to it."""
+    if figure.label:
+        return 1.0
+    left, right = clause_around(sentence.folded, figure.start, figure.end)
+    clause = sentence.folded[left:right]
+    known = [item for item in weighted if mention_strength(item.concept, clause)]
+    return max((_adjacency(figure, left, clause, item.concept) for item in known), default=0.0)
 
 
 def states_none(sentence: Sentence, weighted: Sequence[Weighted]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.answering.draft import Draft
-from rag.answering.figures import asked_figures, heaviest_of, states_none
+from rag.answering.figures import asked_figures, figure_quality, heaviest_of, states_none
 from rag.answering.quoting import quote_span
 from rag.answering.refusal import refuse
 from rag.answering.wording import gloss, phrase, quoted, report_name
@@ -64,7 +64,7 @@ def answer_from_passages(question: Question, scope: Scope, retrieval: Retrieval,
         with_figure = [match for match in good if _gives_figure(match, question, retrieval.weighted)]
         if not with_figure:
             return refuse(question, scope, retrieval, "refusal_no_figure")
-        good = with_figure
+        good = sorted(with_figure, key=lambda match: -_figure_score(match, question, retrieval.weighted))
     answers = _by_report(good, question, retrieval.weighted, passages)
     return _compose(question, scope, retrieval, answers, passages)
 
@@ -82,6 +82,12 @@ def _answers(match: Match, question: Question, weighted: Sequence[Weighted]) -> 
     return met or (heaviest.concept.kind not in ("lexicon", "quoted") and match.coverage >= ENOUGH_WITHOUT_HEAVIEST)
 
 
+def _figure_score(match: Match, question: Question, weighted: Sequence[Weighted]) -> float:
+    figures = asked_figures(match.sentence, question, weighted)
+    near = max((figure_quality(match.sentence, figure, weighted) for figure in figures), default=0.5)
+    return match.score + 0.3 * near
+
+
 def _gives_figure(match: Match, question: Question, weighted: Sequence[Weighted]) -> bool:
     return bool(asked_figures(match.sentence, question, weighted)) or states_none(match.sentence, weighted)
 
@@ -95,7 +101,7 @@ def _by_report(
     chosen: dict[str, list[Sentence]] = {}
     for match in good:
         if match.score < NEARLY_AS_GOOD * best:
-            break
+            continue
         sentences = chosen.setdefault(match.sentence.passage.report.id, [])
         if len(sentences) < (1 if "number" in question.asked and sentences and len(chosen) > 1 else limit):
             sentences.append(match.sentence)

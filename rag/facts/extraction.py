@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from rag import lexicon
 from rag.facts.clauses import Place, places
-from rag.facts.indicator import Indicator, indicator_of
+from rag.facts.indicator import PART, Indicator, indicator_of, is_outcome
 from rag.facts.period import is_planned, without_year, year_in_label, year_of
 from rag.facts.stated import StatedFact
 from rag.facts.statements import states_something
-from rag.figures import Figure, parse_figures
+from rag.figures import Figure, convertible, parse_figures
 from rag.folding import fold
 from rag.structure.sentences import split_sentences
 from rag.tables import cell_figures
 from rag.types import Paragraph, Report, ReportMeta, SectionKind
 
 STATEMENTS = ("body", "table_row")
+SHARES = ("%", "‰", "成", "个百分点", "百分点", "倍")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence with the figures that state something; ``offset`` is where it begins in its paragraph."""
+
+    meta: ReportMeta
+    paragraph: Paragraph
+    folded: str
+    offset: int
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The thing told last, its unit, and where the clause that told it begins in the paragraph."""
+
+    root: str = ""
+    unit: str = ""
+    left: int = 0
 
 
 def extract_facts(report: Report) -> tuple[StatedFact, ...]:
@@ -39,34 +60,61 @@ def _facts_of_text(meta: ReportMeta, paragraph: Paragraph) -> Iterator[StatedFac
     figures = [figure for figure in parse_figures(paragraph.text) if states_something(folded, figure)]
     if not figures:
         return
+    known = Known()
     for start, end in split_sentences(paragraph.text):
         inside = [_moved(figure, -start) for figure in figures if start <= figure.start < end]
-        yield from _facts_of_sentence(meta, paragraph, folded[start:end], start, inside)
+        sentence = Sentence(meta, paragraph, folded[start:end], start, tuple(places(folded[start:end], inside)))
+        carried = known if _goes_on(sentence, known) else Known()
+        for fact, known in _facts_of_sentence(sentence, carried):
+            yield fact
 
 
-def _facts_of_sentence(
-    meta: ReportMeta, paragraph: Paragraph, folded: str, offset: int, figures: list[Figure]
-) -> Iterator[StatedFact]:
-    known, known_left = "", 0
-    previous: Place | None = None
-    found = places(folded, figures)
-    for index, place in enumerate(found):
-        following = found[index + 1] if index + 1 < len(found) else None
-        if previous and _is_transition(previous, place):
-            indicator = Indicator(known, known, leans=True)
+def _goes_on(sentence: Sentence, known: Known) -> bool:
+    """Tell whether a sentence goes on about what the one before it told: 全年22件应诉案件。和解2件，……"""
+    if not sentence.places or sentence.places[0].left > len(PART):
+        return False
+    first = sentence.places[0]
+    return first.figure.unit == known.unit and (is_outcome(first.before) or sentence.folded.startswith(PART))
+
+
+def _facts_of_sentence(sentence: Sentence, known: Known) -> Iterator[tuple[StatedFact, Known]]:
+    """Yield the facts of a sentence, each with the thing that what follows may go on about."""
+    meta, paragraph, offset = sentence.meta, sentence.paragraph, sentence.offset
+    for previous, place, following in _with_neighbours(sentence.places):
+        if previous and known.root and _is_transition(previous, place):
+            indicator = Indicator((known.root,), known.root, leans=True)
         else:
-            indicator = indicator_of(place, known)
+            indicator = indicator_of(place, known.root if _may_lean(place, known) else "")
         if not indicator.leans:
-            known_left = place.left
-        known = indicator.root
-        planned = is_planned(folded, place, paragraph.section_kind, meta.year)
-        year = year_of(folded, place, meta.year, planned)
+            known = Known(indicator.root, place.figure.unit, offset + place.left)
+        planned = is_planned(sentence.folded, place, paragraph.section_kind, meta.year)
+        year = year_of(sentence.folded, place, meta.year, planned)
         if following and _is_earlier_state(place, following) and year == meta.year:
             year = None
-        left = known_left if indicator.leans else place.left
-        begin, end = _trimmed(paragraph.text, offset + left, offset + max(place.right, place.figure.end))
-        yield _fact(meta, paragraph, place.figure, indicator.text, year, planned, begin, end)
-        previous = place
+        left = known.left if indicator.leans else offset + place.left
+        begin, end = _trimmed(paragraph.text, left, offset + max(place.right, place.figure.end))
+        text = _as_written(indicator, paragraph.text)
+        yield _fact(meta, paragraph, place.figure, text, year, planned, begin, end), known
+
+
+def _may_lean(place: Place, known: Known) -> bool:
+    """A clause goes on about things counted in the same unit; shares and sums of money may be of anything."""
+    unit = place.figure.unit
+    return convertible(unit, known.unit) is not None or unit in SHARES or unit.endswith("元")
+
+
+def _with_neighbours(found: Sequence[Place]) -> Iterator[tuple[Place | None, Place, Place | None]]:
+    return zip((None, *found[:-1]), found, (*found[1:], None), strict=True)
+
+
+def _as_written(indicator: Indicator, text: str) -> str:
+    """Return an indicator's parts as the paragraph writes them."""
+    folded = fold(text)
+    written = ""
+    for part in indicator.parts:
+        start = folded.find(part)
+        written += text[start : start + len(part)] if start >= 0 else part
+    return written
 
 
 def _is_transition(earlier: Place, later: Place) -> bool:

@@ -9,8 +9,12 @@ from functools import cache
 from rag import lexicon
 from rag.facts.clauses import Place
 
+PART = "其中"
 LONGEST = 40
 """Characters of an indicator, at most; what is longer is a sentence."""
+
+
+MONEY = re.compile(r"元$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +22,12 @@ class Indicator:
     """What a figure counts.
 
     Attributes:
-        text: In the report's words.
-        root: The thing that later clauses of the sentence may go on about.
-        leans: True if ``text`` begins with what an earlier clause told.
+        parts: In the report's words, folded; several where a clause goes on about a thing told before it.
+        root: The thing that later clauses may go on about.
+        leans: True if the first part was told in an earlier clause.
     """
 
-    text: str
+    parts: tuple[str, ...]
     root: str
     leans: bool = False
 
@@ -53,75 +57,79 @@ def indicator_of(place: Place, known: str) -> Indicator:
 
     Args:
         place: The figure in its clause.
-        known: The thing that earlier clauses of the sentence are about, or empty.
+        known: The thing that earlier clauses are about, or empty.
     """
-    part = "其中" if _names_part(place) else ""
-    bare = _without_tail(place.before)
+    part = PART if _names_part(place) else ""
+    before = place.before.strip(" 、")
+    if known and is_outcome(before):
+        return Indicator((known, _without_tail(before)), known, leans=True)
+    noun, verb = _noun_before(before)
     after = _noun_after(place.after)
-    if known and _cue("outcome").match(bare):
-        return Indicator(_joined(known, "", bare), known, leans=True)
-    noun, verb = _noun_before(bare)
+    if after and verb and not noun and MONEY.search(place.figure.unit):
+        return Indicator((verb, after), verb + after)
     if after and not place.shared and (not noun or _is_direct(place, after)):
-        return Indicator(_marked(part, after), known if part and known else after)
-    if noun:
-        return Indicator(_marked(part, noun), known if part and known else noun)
-    if after and not (known and verb and _cue("outcome").match(verb)):
-        return Indicator(_marked(part, after), known if part and known else after)
+        return _own(part, after, known)
+    if noun or verb and not after and before != verb:
+        return _own(part, noun or _without_heads(before), known)
+    if after and not (known and verb and is_outcome(verb)):
+        return _own(part, after, known)
     rest = verb or _said_after(place.after)
-    return Indicator(_joined(known, part, rest), known or rest, leans=bool(known))
+    said = _cue("all_of").match(rest)
+    if said and not part:
+        return _own("", rest[said.end() :], "")
+    return Indicator(tuple(filter(None, (known, part, rest.removeprefix(part)))), known or rest, leans=bool(known))
+
+
+def _own(part: str, noun: str, known: str) -> Indicator:
+    parts = (noun,) if noun.startswith(part) else (part, noun)
+    return Indicator(parts if part else (noun,), known if part and known else noun)
+
+
+def is_outcome(text: str) -> bool:
+    """Tell whether a text before a figure only says what became of a thing: 结案, 其中和解, 比上年下降."""
+    text = text.removeprefix(PART).strip()
+    return bool(text) and any(_cue("outcome").match(form) for form in (text, _without_tail(text)))
 
 
 def _names_part(place: Place) -> bool:
     before = place.before.rstrip()
-    return before.startswith("其中") or bool(_cue("part").search(before)) and place.follows
-
-
-def _marked(part: str, noun: str) -> str:
-    return noun if noun.startswith(part) else part + noun
-
-
-def _joined(known: str, part: str, rest: str) -> str:
-    rest = rest.strip("的、,: ")
-    if rest.startswith(part):
-        part = ""
-    return known + part + rest
+    return before.startswith(PART) or bool(_cue("part").search(before)) and place.follows
 
 
 def _without_tail(text: str) -> str:
     return _cue("tail").sub("", text.strip())
 
 
-def _without_head(text: str) -> str:
-    return _cue("head").sub("", text, count=1) if _cue("head").match(text) else text
+def _without_heads(text: str) -> str:
+    """Take off the words at the beginning that do not belong to the thing, verbs of the second kind included."""
+    for _ in range(3):
+        text = _cue("head").sub("", text, count=1) if _cue("head").match(text) else text
+        match = _nominal_act().match(text)
+        if not match:
+            break
+        text = text[match.end() :]
+    return _stripped(text)
 
 
 def _noun_before(text: str) -> tuple[str, str]:
-    """Return the counted thing at the end of a text, and the verb that it would be the object of if it is missing."""
-    if text.startswith("其中"):
-        text = text[2:]
-    cut, verb = 0, ""
-    for match in _acts().finditer(text):
-        if match.end() < len(text):
-            cut = match.end()
-        else:
-            verb = match[0]
-    noun = text[cut : len(text) - len(verb)] if verb and cut else text[cut:]
-    if verb:
-        return "", verb
-    for _ in range(3):
-        noun = _without_head(noun)
-        match = _nominal_act().match(noun)
-        if not match:
-            break
-        noun = noun[match.end() :]
-    noun = _balanced(noun.strip("的、,: \"'"))
-    if noun and _is_only_verb(noun):
+    """Return the counted thing at the end of a text, and the verb that the text ends with where it names no thing."""
+    text = text.removeprefix(PART)
+    verbs = list(_acts().finditer(text))
+    if verbs and verbs[-1].end() == len(text):
+        return "", verbs[-1][0]
+    text = _without_tail(text)
+    cut = max(
+        (match.end() for match in (*verbs, *_cue("of_year").finditer(text)) if match.end() < len(text)), default=0
+    )
+    noun = _without_heads(text[cut:])
+    if noun in lexicon.load("facts")["nominal_acts"] and cut == 0:
         return "", noun
-    return (noun[-LONGEST:], "") if noun else ("", "")
+    return noun[-LONGEST:], ""
 
 
-def _is_only_verb(noun: str) -> bool:
-    return noun in lexicon.load("facts")["nominal_acts"] and len(noun) == 1
+def _stripped(text: str) -> str:
+    text = text.strip("的、,: ")
+    return _balanced(text.strip("\"'") if text.count('"') % 2 else text)
 
 
 def _noun_after(text: str) -> str:
@@ -134,7 +142,7 @@ def _noun_after(text: str) -> str:
         return text[: relation.end()]
     stop = _cue("stop").search(text)
     noun = text[: stop.start()] if stop else text
-    return _balanced(noun.strip("、,: "))[:LONGEST] if len(noun.strip()) > 1 else ""
+    return _stripped(noun)[:LONGEST] if len(noun.strip()) > 1 else ""
 
 
 def _is_direct(place: Place, after: str) -> bool:
@@ -153,5 +161,7 @@ def _balanced(text: str) -> str:
         if text.count(opening) < text.count(closing):
             text = text[text.rfind(closing) + 1 :] or text.replace(closing, "")
         elif text.count(opening) > text.count(closing):
-            text = text[text.rfind(opening) + 1 :] if text.rfind(opening) < len(text) / 2 else text[: text.rfind(opening)]
+            text = (
+                text[text.rfind(opening) + 1 :] if text.rfind(opening) < len(text) / 2 else text[: text.rfind(opening)]
+            )
     return text.strip()

@@ -86,4 +86,6 @@ def is_planned(folded: str, place: Place, section: SectionKind, report_year: int
         return True
     if section is SectionKind.PLAN:
         return True
-    return bool(_cue("next_year").search(clause) or _cue("planned_clause").search(folded[place.left : place.figure.start]))
+    return bool(
+        _cue("next_year").search(clause) or _cue("planned_clause").search(folded[place.left : place.figure.start])
+    )

@@ -119,13 +119,14 @@ def _analyse_alone(text: str, metas: Sequence[ReportMeta]) -> Question:
     sections = tuple(
         SectionKind(kind) for kind, cues in wording["sections"].items() if re.search(cues[language], lowered)
     )
+    route = _route(fold(text), lowered, mention.offices, mention.years, language)
     return Question(
         text=text,
         language=language,
-        route=_route(fold(text), lowered, mention.offices, mention.years, language),
+        route=route,
         offices=mention.offices,
         regions=() if mention.offices else named_regions(text, metas),
-        years=mention.years,
+        years=_with_year_before(mention.years, lowered, route, language),
         unknown_offices=mention.unknown_offices,
         unnamed=mention.unnamed,
         concepts=concepts,
@@ -137,6 +138,13 @@ def _analyse_alone(text: str, metas: Sequence[ReportMeta]) -> Question:
         superlative=_superlative(lowered, language),
         total=_matches(lowered, wording["routes"]["total"][language]),
     )
+
+
+def _with_year_before(years: tuple[int, ...], text: str, route: Route, language: Language) -> tuple[int, ...]:
+    """Add the year before the one named, where a comparison with it is asked for."""
+    if route is Route.COMPARE and len(years) == 1 and re.search(_wording()["year_before"][language], text):
+        return (years[0] - 1, years[0])
+    return years
 
 
 def _matches(text: str, patterns: Iterable[str]) -> bool:
@@ -195,6 +203,8 @@ def _carry_over(question: Question, earlier: Sequence[Question]) -> Question:
     topic = tuple(concept for concept in question.concepts if concept.kind != "light")
     if question.route in (Route.SURVEY, Route.COUNT) and topic and not leans:
         return question
+    if not question.years and years and re.search(_wording()["year_before"][question.language], fold(question.text)):
+        years = (min(years) - 1,)
     single = distinct_offices(offices) == 1
     if topic:
         route = Route.PASSAGE if single and question.route in (Route.SURVEY, Route.COUNT) else question.route

@@ -35,6 +35,7 @@ PERSON = re.compile(
     r"(书记|主任|镇长|乡长|组长|所长|站长|队长|局长|律师|调解员|负责人|同志)[^,，。;；]{0,4}|担任|命名|由[^,，。;；]{2,8}任"
 )
 FREQUENCY = re.compile(r"每(个)?(年|季度|月|半年|周|日|天|两|半)|定期|一季度一|一月一|\d次")
+LISTING = re.compile(r"、[^、,，。;；]{1,20}、|一是.*二是|[(（]?1[)）.、].*2[)）.、]|;.*;|：|:")
 TYPE_CUES = {"when": DATE, "person": PERSON, "frequency": FREQUENCY}
 
 
@@ -139,6 +140,8 @@ def _form(sentence: Sentence, question: Question, direct: float) -> float:
     passage, bonus = sentence.passage, 0.0
     if direct > 0:
         if "number" in question.asked and figures_of(sentence):
+            bonus += 0.15
+        if "list" in question.asked and LISTING.search(sentence.folded):
             bonus += 0.15
         bonus += sum(0.1 for kind, cue in TYPE_CUES.items() if kind in question.asked and cue.search(sentence.folded))
     if question.sections:
