@@ -104,7 +104,9 @@ def _may_lean(place: Place, known: Known) -> bool:
 
 
 def _with_neighbours(found: Sequence[Place]) -> Iterator[tuple[Place | None, Place, Place | None]]:
-    return zip((None, *found[:-1]), found, (*found[1:], None), strict=True)
+    earlier: tuple[Place | None, ...] = (None, *found)
+    later: tuple[Place | None, ...] = (*found[1:], None)
+    return zip(earlier, found, later, strict=False)
 
 
 def _as_written(indicator: Indicator, text: str) -> str:
