@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_STORE := vectorstore/demo
+REAL_STORE := vectorstore/real
 QUESTION_ZH := 哪些街道不具备行政执法权?
 QUESTION_EN := Which offices lack enforcement power?
 
@@ -35,6 +36,11 @@ check: $(VENV)/.installed
 eval: $(VENV)/.installed
 	$(BIN)/python ingest.py data/reports --store $(DEMO_STORE)
 	$(BIN)/python evaluate.py data/gold/sample.jsonl --store $(DEMO_STORE) --thresholds data/gold/thresholds.toml --baselines
+	@if [ -d ../shared/gold ]; then \
+	  $(BIN)/python ingest.py ../shared/reports --store $(REAL_STORE) && \
+	  $(BIN)/python evaluate.py ../shared/gold/reports.public.jsonl --store $(REAL_STORE) --corpus ../shared/reports \
+	    --thresholds data/gold/thresholds.toml --baselines; \
+	else echo "skipped: ../shared/gold is not here, so the real reports are not evaluated"; fi
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks

@@ -29,7 +29,7 @@ def cell_figures(row: str, header: str) -> tuple[Figure, ...]:
     for index, (start, text) in enumerate(cells):
         column = columns[index] if len(columns) == len(cells) else ""
         meaning = fold(f"{label} {column}" if index else column)
-        stated = parse_figures(text)
+        stated = () if known_unit(fold(text)) else parse_figures(text)
         if stated:
             figures += [_moved(figure, start, meaning) for figure in stated]
         elif index and BARE_NUMBER.fullmatch(fold(text)):

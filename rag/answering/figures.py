@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from rag import lexicon
 from rag.figures import Figure
 from rag.folding import fold
 from rag.questions import Concept, Question
@@ -15,33 +16,15 @@ from rag.types import Route
 
 HEAVY_SHARE = 0.5
 ADJACENT = 3.0
-ARTICLE = re.compile(r"一(?!百|千|万|亿|十|件|起)")
+ARTICLE = lexicon.cue("asked", "article")
 """A Chinese 一 before a measure word is an article more often than a count: 一架飞机."""
-ASKED_UNIT = re.compile(
-    r"(?:多少|几)\s*(个百分点|回|趟|架次|人次|件次|家次|场次|户次|万元|亿元|块钱|钱|元|件|起|人|名|位|场|次|份|条|户|家|项|处|支|辆|期|篇|册|天|小时|平方米|亩|公里)"
-)
-UNIT_CLASSES = {
-    "money": frozenset({"元", "千元", "万元", "亿元", "美元"}),
-    "share": frozenset({"%", "‰", "个百分点", "百分点", "成"}),
-    "people": frozenset({"人", "名", "位", "人次", "万人", "个"}),
-    "time": frozenset({"天", "小时", "分钟", "课时", "学时", "个工作日", "工作日"}),
-}
-SAME_UNITS = {
-    "回": frozenset({"次", "回"}),
-    "趟": frozenset({"次", "架次", "趟"}),
-    "件": frozenset({"件", "起", "宗", "例"}),
-    "起": frozenset({"件", "起", "宗", "例"}),
-    "人": frozenset({"人", "名", "位", "人次"}),
-    "名": frozenset({"人", "名", "位"}),
-}
-THRESHOLD = re.compile(r"(以上|以下|以内)?的")
+ASKED_UNIT = lexicon.cue("asked", "asked_unit")
+THRESHOLD = lexicon.cue("asked", "threshold")
 """After a figure: it sets a bound (5000元以上的案件) and counts nothing."""
-MONEY_ASKED = re.compile(
-    r"钱|金额|经费|资金|罚款|花了|投入|预算|\b(fine[sd]?|money|funding|budget|spen[dt]|cost|invest\w*|yuan|amount)\b"
-)
-SHARE_ASKED = re.compile(r"率|占比|比例|百分|\b(rate|share|percentage|proportion|percent)\b")
-SHARE_PHRASE = re.compile(r"[一-鿿]{0,4}(率|占比|比例)(是|为|有|达)?多少|what (share|percentage|proportion|rate)")
-COUNT_ASKED = re.compile(r"多少|几|how many|how much|number of")
+MONEY_ASKED = lexicon.cue("asked", "money_asked")
+SHARE_ASKED = lexicon.cue("asked", "share_asked")
+SHARE_PHRASE = lexicon.cue("asked", "share_phrase")
+COUNT_ASKED = lexicon.cue("asked", "count_asked")
 
 
 def asked_unit_class(question: Question) -> str | None:
@@ -49,8 +32,7 @@ def asked_unit_class(question: Question) -> str | None:
     folded = fold(question.text)
     match = ASKED_UNIT.search(folded)
     if match:
-        unit = {"钱": "元", "块钱": "元"}.get(match[1], match[1])
-        return next((name for name, units in UNIT_CLASSES.items() if unit in units), "count")
+        return unit_class(lexicon.load("asked")["same_unit"].get(match[1], [match[1]])[0])
     if "number" not in question.asked and question.route is not Route.COMPARE:
         return None
     if re.search(r"how many", folded):
@@ -65,12 +47,13 @@ def preferred_units(question: Question) -> frozenset[str]:
     match = ASKED_UNIT.search(fold(question.text))
     if not match:
         return frozenset()
-    return SAME_UNITS.get(match[1], frozenset({match[1]}))
+    return frozenset(lexicon.load("asked")["same_unit"].get(match[1], [match[1]]))
 
 
 def unit_class(unit: str) -> str:
     """Return the class of a unit: money, share, people, time or count."""
-    return next((name for name, units in UNIT_CLASSES.items() if unit in units), "count")
+    classes = lexicon.load("asked")["unit_classes"]
+    return next((str(name) for name, units in classes.items() if unit in units), "count")
 
 
 def fitting(figures: Sequence[Figure], wanted: str | None) -> list[Figure]:
@@ -165,7 +148,7 @@ def asked_figure(
         return None
     if not belongs(sentence, question, weighted) or states_none(sentence, weighted):
         return None
-    years = (
+    candidates: list[int | None] = (
         [year]
         if year is not None
         else [*question.years, *([sentence.passage.report.year] if sentence.passage.header else [])]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag import lexicon
 from rag.answering.draft import Draft
 from rag.answering.figures import asked_figures, figure_quality, heaviest_of, states_none
 from rag.answering.quoting import quote_span
@@ -25,10 +25,8 @@ ENOUGH_DIRECT = 0.2
 """Share that it must meet by its own words."""
 NEARLY_AS_GOOD = 0.85
 SENTENCES, LIST_ITEMS, REPORTS = 3, 8, 5
-CONTINUES = re.compile(r"^(即|具体|包括|分别|主要(是|有|包括)|其中|一是|首先|第一|1[.、])")
-ITEM = re.compile(
-    r"^([一二三四五六七八九十]+是|[(（][一二三四五六七八九十]+[)）]|[一二三四五六七八九十]+、|\d{1,2}[.、．])"
-)
+CONTINUES = lexicon.cue("asked", "continues")
+ITEM = lexicon.cue("asked", "item")
 
 
 @dataclass(frozen=True)

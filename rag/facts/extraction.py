@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from rag import lexicon
 from rag.facts.clauses import Place, places
-from rag.facts.indicator import PART, Indicator, indicator_of, is_outcome
+from rag.facts.indicator import LONGEST, PART, Indicator, indicator_of, is_outcome, says_nothing
 from rag.facts.period import is_planned, without_year, year_in_label, year_of
 from rag.facts.stated import StatedFact
 from rag.facts.statements import states_something
@@ -80,26 +80,41 @@ def _goes_on(sentence: Sentence, known: Known) -> bool:
 def _facts_of_sentence(sentence: Sentence, known: Known) -> Iterator[tuple[StatedFact, Known]]:
     """Yield the facts of a sentence, each with the thing that what follows may go on about."""
     meta, paragraph, offset = sentence.meta, sentence.paragraph, sentence.offset
+    last = Indicator((), "")
     for previous, place, following in _with_neighbours(sentence.places):
-        if previous and known.root and _is_transition(previous, place):
-            indicator = Indicator((known.root,), known.root, leans=True)
+        if previous and last.parts and (_is_transition(previous, place) or says_nothing(place)):
+            indicator = Indicator(last.parts, last.root, leans=last.leans)
         else:
             indicator = indicator_of(place, known.root if _may_lean(place, known) else "")
-        if not indicator.leans:
+        if not indicator.leans and not (known.root and place.figure.unit in SHARES):
             known = Known(indicator.root, place.figure.unit, offset + place.left)
         planned = is_planned(sentence.folded, place, paragraph.section_kind, meta.year)
         year = year_of(sentence.folded, place, meta.year, planned)
         if following and _is_earlier_state(place, following) and year == meta.year:
             year = None
+        last = indicator
+        if not indicator.text:
+            indicator = last = Indicator((_clause_before(sentence, place),), "")
         left = known.left if indicator.leans else offset + place.left
         begin, end = _trimmed(paragraph.text, left, offset + max(place.right, place.figure.end))
         text = _as_written(indicator, paragraph.text)
         yield _fact(meta, paragraph, place.figure, text, year, planned, begin, end), known
 
 
+def _clause_before(sentence: Sentence, place: Place) -> str:
+    """Return the words of the clause before, for a figure whose own clause names nothing: 法律明白人壮大了。由69名……"""
+    text = fold(sentence.paragraph.text[: sentence.offset + place.left]).rstrip(" ,，。;；:：、!?！？(（")
+    return re.split(r"[,，。;；:：!?！？()（）\n]", text)[-1].strip()[-LONGEST:]
+
+
 def _may_lean(place: Place, known: Known) -> bool:
-    """A clause goes on about things counted in the same unit; shares and sums of money may be of anything."""
+    """A clause goes on about things counted in the same unit; shares and sums of money may be of anything.
+
+    What itself only tells an outcome (立案, 应考) is nothing to go on about.
+    """
     unit = place.figure.unit
+    if is_outcome(known.root):
+        return False
     return convertible(unit, known.unit) is not None or unit in SHARES or unit.endswith("元")
 
 

@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from rag import lexicon
-from rag.facts.clauses import Place
+from rag.facts.clauses import BORDER, Place
 from rag.types import SectionKind
 
 EXPLICIT = re.compile(r"(?<!\d)(20\d\d)(?=年)")
@@ -35,13 +35,28 @@ def year_of(folded: str, place: Place, report_year: int | None, planned: bool) -
         planned: True if the figure is meant for later.
     """
     for start, end, year in reversed(_named(folded[: place.figure.start], report_year)):
-        between = folded[end : place.figure.start]
-        if _cue("compared").search(folded[:start]) and (_cue("change").search(between) or start < place.left):
+        if year != report_year and not _reaches(folded, place, start, end):
             continue
         return year
     if report_year is None:
         return None
     return report_year + 1 if planned else report_year
+
+
+def _reaches(folded: str, place: Place, start: int, end: int) -> bool:
+    """Tell whether a year named before a figure, other than the report's, is the figure's.
+
+    In the figure's own clause it is, unless it is only compared with (比上年少8件). From an earlier clause it reaches on
+    where it began that clause as its time (去年受理30件，办结28件), not as a figure's own (上年为36件，下降19.4%).
+    """
+    between = folded[end : place.figure.start]
+    compared = _cue("compared").search(folded[:start]) is not None
+    if start >= place.left:
+        return not (compared and _cue("change").search(between))
+    clause_start = max((match.end() for match in BORDER.finditer(folded, 0, start)), default=0)
+    own = re.match(r"(同期)?(的|为|是|有)?\d", between.strip())
+    changed = _cue("change").search(folded[place.left : place.right])
+    return not (compared or own or changed or start - clause_start > 2 or re.search(r"[)）]", between))
 
 
 def _named(text: str, report_year: int | None) -> list[tuple[int, int, int]]:

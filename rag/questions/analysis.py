@@ -15,14 +15,9 @@ from rag.questions.concepts import Concept, find_concepts
 from rag.questions.scope import find_mentions, named_regions
 from rag.types import Language, ReportMeta, Route, SectionKind, Turn
 
-OVER_YEARS = ("报告", "哪几年", "哪一?年", r"\breports?\b", r"\bwhich years?\b")
-"""What makes a question about one office a survey of its reports."""
 LONGEST_QUESTION = 2_000
 """Characters beyond which a question is refused: nobody asks one thing in so many words."""
-CARRY_OVER = re.compile(
-    r"^(那|那么|其中|这|它|他们|该|上述|另外|还有|同样)|呢[?？]?$"
-    r"|^(and|what about|how about|then|so|it|its|their)\b|\b(it|that|those|them|there)\b"
-)
+CARRY_OVER = lexicon.cue("scope", "carry_over")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +168,9 @@ def _route(
     several = distinct_offices(offices) > 1
     if comparing and (several or len(years) > 1):
         return Route.COMPARE
-    if _matches(rest, routes["survey"][language]) and (not offices or several or _matches(rest, OVER_YEARS)):
+    if _matches(rest, routes["survey"][language]) and (
+        not offices or several or lexicon.cue("scope", "over_years").search(rest)
+    ):
         return Route.COMPARE if comparing and _superlative(rest, language) else Route.SURVEY
     if comparing:
         return Route.COMPARE

@@ -16,7 +16,7 @@ from rag.questions.dictionary import translations
 from rag.types import Language
 
 ConceptKind = Literal["lexicon", "quoted", "word", "light", "section", "translated", "context"]
-ASKING = re.compile(r"^(十?几|多少|哪几?|若干)|^[几多]")
+ASKING = lexicon.cue("scope", "asking")
 CONTENT_TAGS = ("n", "v", "a", "i", "l", "j", "z", "eng", "m")
 """First letters of rjieba's part-of-speech tags that carry content (nouns, verbs, adjectives, idioms, numerals)."""
 

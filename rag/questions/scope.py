@@ -10,33 +10,21 @@ from functools import cache
 import rjieba
 from pypinyin import Style, lazy_pinyin, pinyin
 
+from rag import lexicon
 from rag.folding import fold
 from rag.types import Language, ReportMeta
 
-OFFICE_SUFFIX = re.compile(r"(街道办事处|地区办事处|镇人民政府|乡人民政府|街道|办事处|镇|乡)$")
-REGION_SUFFIX = re.compile(r"(自治县|新区|区|市|县|旗)$")
-GENERIC_BEFORE_OFFICE = re.compile(
-    r"(哪|些|个|几|各|每|本|我|全|该|此|贵|其他|别的|所有|多少|有的|两|家|基层|下属|辖区|份|一|的|和|与|在|是|有|到|这|那|城|集|老家)$"
-)
-YEAR = re.compile(
-    r"(?<!\d)(20\d\d)(?!\d)\s*年?度?|(?<![\d.])(\d\d)\s*年度?(?!代|级|来|以)|([二2][〇零][一二三][〇零一二三四五六七八九])年度?"
-)
-YEAR_LIST = re.compile(r"(?<!\d)\d\d(?:年?[\s、,和与跟到至—~-]{1,2}\d\d)+(?:年|(?=[两三四五]年))")
+OFFICE_SUFFIX = lexicon.cue("scope", "office_suffix")
+REGION_SUFFIX = lexicon.cue("scope", "region_suffix")
+GENERIC_BEFORE_OFFICE = lexicon.cue("scope", "generic_before_office")
+YEAR = lexicon.cue("scope", "year")
+YEAR_LIST = lexicon.cue("scope", "year_list")
 """22、23年, 22 23 24年, 21到23年."""
-UNNAMED = re.compile(
-    r"(没|未|没有)(写|署|注明|标明|留|提)(单位|街道|办事处|名|落款)?(的)?(名字|名称|名|单位|街道名)?(的)?(那份|那个|这份)?|不知(道)?(是)?哪个(街道|单位|办事处)|"
-    r"\b(unnamed|unidentified|anonymous|unsigned)\b( sub-?district)?( office)?"
-    r"|\b(does not|doesn't|without) nam(e|ing) (its|the) office\b"
-)
+UNNAMED = lexicon.cue("scope", "unnamed")
 CHINESE_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
-OPENING_NAME = re.compile(r"\s*([一-鿿]{2,4}?)(街道办事处|街道办|街道|镇政府|镇|乡政府|乡)(?![一-鿿]?级|村|企|贤|亲)")
-GENERIC_OPENING = re.compile(
-    r"请|我|你|有|这|那|哪|各|每|全|在|所|没|为|查|列|找|关于|什么|目前|现在|今年|去年|报告|基层|下辖|辖区|多少"
-)
-ENGLISH_UNKNOWN_OFFICE = re.compile(
-    r"\b([A-Z][a-z]+(?:['’ -]?[A-Z]?[a-z]+)?)(?:['’]s)?\s+"
-    r"(?:[Ss]ub-?\s?[Dd]istrict|[Ss]treet [Oo]ffice|[Tt]ownship|[Tt]own)\b"
-)
+OPENING_NAME = lexicon.cue("scope", "opening_name")
+GENERIC_OPENING = lexicon.cue("scope", "generic_opening")
+ENGLISH_UNKNOWN_OFFICE = lexicon.cue("scope", "english_unknown_office")
 ENGLISH_NOT_A_NAME = frozenset(
     "which what the this that each every any all how did does do is are was were has have in of list name who"
     " our one no some compare between and or for from".split()

@@ -30,12 +30,10 @@ NEARBY = 0.45
 ABSENT_TERM_WEIGHT = 7.0
 ABSENT_WORD_WEIGHT = {"word": 2.0, "light": 0.5, "translated": 0.8, "context": 0.4}
 """Weights of what stands in no report: it can't be met, so it lowers trust."""
-DATE = re.compile(r"\d{1,2}月|\d{4}年|季度|上半年|下半年|年底|年初|月底")
-PERSON = re.compile(
-    r"(书记|主任|镇长|乡长|组长|所长|站长|队长|局长|律师|调解员|负责人|同志)[^,，。;；]{0,4}|担任|命名|由[^,，。;；]{2,8}任"
-)
-FREQUENCY = re.compile(r"每(个)?(年|季度|月|半年|周|日|天|两|半)|定期|一季度一|一月一|\d次")
-LISTING = re.compile(r"、[^、,，。;；]{1,20}、|一是.*二是|[(（]?1[)）.、].*2[)）.、]|;.*;|：|:")
+DATE = lexicon.cue("asked", "date")
+PERSON = lexicon.cue("asked", "person")
+FREQUENCY = lexicon.cue("asked", "frequency")
+LISTING = lexicon.cue("asked", "listing")
 TYPE_CUES = {"when": DATE, "person": PERSON, "frequency": FREQUENCY}
 
 

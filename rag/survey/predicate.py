@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from rag import lexicon
 from rag.questions import Concept, Question
 from rag.retrieval.matching import Weighted
 from rag.survey.stance import Stance
 from rag.types import SectionKind
 
 NEARLY_AS_HEAVY = 0.85
-ALTERNATIVES = re.compile(r"或者?|\bor\b")
+ALTERNATIVES = lexicon.cue("asked", "alternatives")
 
 
 @dataclass(frozen=True)

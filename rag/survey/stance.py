@@ -13,7 +13,7 @@ from rag import lexicon
 from rag.questions import Concept
 from rag.types import SectionKind
 
-CLAUSE_END = re.compile(r"[,，。;；:：!！?？]|(?=但|却|而是|然而)")
+CLAUSE_END = lexicon.cue("asked", "clause_end")
 RULE_REACH = 6
 """Characters after a clause in which its rule may be told (…的，不得…)."""
 DENIAL_REACH = 16
