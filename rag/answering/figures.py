@@ -148,17 +148,17 @@ def asked_figure(
         return None
     if not belongs(sentence, question, weighted) or states_none(sentence, weighted):
         return None
-    candidates: list[int | None] = (
-        [year]
-        if year is not None
-        else [*question.years, *([sentence.passage.report.year] if sentence.passage.header else [])]
-    )
-    for named in years:
-        of_year = _of_year(figures, sentence.folded, named) if named else []
-        if of_year:
-            figures = of_year
-            break
+    of_years = (_of_year(figures, sentence.folded, wanted) for wanted in _years_wanted(sentence, question, year))
+    figures = next((found for found in of_years if found), figures)
     return _nearest(figures, sentence, weighted, SHARE_ASKED.search(fold(question.text)) is not None)
+
+
+def _years_wanted(sentence: Sentence, question: Question, year: int | None) -> list[int]:
+    """Return the years whose figure is wanted, the surest first; a table's columns may be the report's own year."""
+    if year is not None:
+        return [year]
+    own = sentence.passage.report.year
+    return [*question.years, *([own] if sentence.passage.header and own else [])]
 
 
 def _nearest(figures: Sequence[Figure], sentence: Sentence, weighted: Sequence[Weighted], share: bool) -> Figure:
