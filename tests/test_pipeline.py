@@ -210,3 +210,15 @@ def test_paragraphs_are_offered_to_langchain(rag):
     documents = retriever.invoke("松湖街道信访案件多少件")
     assert documents[0].metadata["office"] == "松湖街道办事处"
     assert documents[0].metadata["source"] in REPORTS
+
+
+def test_an_indicator_that_changes_its_name_is_told(tmp_path):
+    for year, name in ((2022, "上访"), (2023, "信访事项")):
+        text = f"云台街道办事处{year}年法治政府建设情况报告\n\n一、主要举措\n（一）化解矛盾。全年受理{name}{year - 2000}件。\n"
+        (tmp_path / f"{year}.txt").write_text(text, encoding="utf-8")
+    settings = load_settings(store=tmp_path / "store", embedding_model="hash")
+    with Rag(settings, create=True, owner=True) as rag:
+        rag.ingest([tmp_path / "2022.txt", tmp_path / "2023.txt"])
+        answer = rag.ask("云台街道2022年和2023年信访件数比较")
+    assert "1件" in answer.answer
+    assert any("上访" in note and "信访事项" in note for note in answer.notes)

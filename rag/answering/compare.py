@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.answering.draft import Draft
-from rag.answering.figures import asked_figure, figure_quality, states_none
+from rag.answering.figures import asked_figure, figure_quality, heaviest_of, states_none
 from rag.answering.passage import ENOUGH_COVERAGE, ENOUGH_DIRECT
 from rag.answering.quoting import quote_span
 from rag.answering.wording import gloss, number_text, office_name, phrase, quoted
 from rag.citations import Marker
 from rag.figures import Figure, convertible
-from rag.questions import Question
-from rag.retrieval import Match, Retrieval, Scope, Sentence
+from rag.questions import Concept, Question
+from rag.retrieval import Match, Retrieval, Scope, Sentence, Weighted
 from rag.types import Fact, Language, ReportMeta
 
 NONE_QUALITY = 0.4
@@ -117,7 +117,32 @@ def answer_by_comparison(question: Question, scope: Scope, retrieval: Retrieval,
             )
     conclusion = _conclusion(question, rows)
     text = "\n\n".join([*conclusion, "\n".join(lines), "\n".join(quotes)])
-    return Draft(text, question.route, marker.citations, retrieval.contexts, facts=tuple(facts))
+    return Draft(
+        text,
+        question.route,
+        marker.citations,
+        retrieval.contexts,
+        facts=tuple(facts),
+        notes=_renamed(rows, retrieval.weighted, language),
+    )
+
+
+def _renamed(rows: Sequence[Row], weighted: Sequence[Weighted], language: Language) -> tuple[str, ...]:
+    """Warn where one office calls what is counted by different names in different years."""
+    heaviest = heaviest_of(weighted)
+    if heaviest is None or len({(row.meta.office, row.meta.region) for row in rows if row.sentence}) != 1:
+        return ()
+    names = {row.year: _name_in(row.sentence, heaviest.concept) for row in rows if row.sentence}
+    known = {name for name in names.values() if name}
+    # One name inside the other (信访, 信访案件) is the same name.
+    if len(known) < 2 or any(all(short in name for name in known) for short in known):
+        return ()
+    told = (phrase(language, "renamed_name", year=year, name=name) for year, name in names.items() if name)
+    return (phrase(language, "renamed", names=phrase(language, "separator").join(told)),)
+
+
+def _name_in(sentence: Sentence, concept: Concept) -> str:
+    return next((sentence.text[start:end] for start, end in concept.positions(sentence.folded)), "")
 
 
 def _cite(row: Row, marker: Marker) -> int | None:
