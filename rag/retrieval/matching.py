@@ -27,6 +27,9 @@ SYNONYM = 0.95
 IMPLIED = 0.9
 SOFT = 0.7
 NEARBY = 0.45
+LEAST_TERM_WEIGHT = 1.0
+"""A term of the field counts, even where every report mentions it."""
+ABSENT_SHARE = 0.6
 ABSENT_TERM_WEIGHT = 7.0
 ABSENT_WORD_WEIGHT = {"word": 2.0, "light": 0.5, "translated": 0.8, "context": 0.4}
 """Weights of what stands in no report: it can't be met, so it lowers trust."""
@@ -75,11 +78,20 @@ def weigh(question: Question, rarity: Callable[[Concept], float | None]) -> tupl
             continue
         known = rarity(concept) if concept.words else None
         if known is not None:
-            weight = KIND_WEIGHT[concept.kind] * known
+            least = LEAST_TERM_WEIGHT if concept.kind in ("lexicon", "quoted") else 0.0
+            weight = KIND_WEIGHT[concept.kind] * max(known, least)
         else:
             weight = ABSENT_TERM_WEIGHT if concept.kind in ("lexicon", "quoted") else ABSENT_WORD_WEIGHT[concept.kind]
         weighted.append(Weighted(concept, weight, known is not None))
-    return tuple(weighted)
+    heaviest = max((item.weight for item in weighted if item.present), default=ABSENT_TERM_WEIGHT)
+    return tuple(_no_heavier_than_known(item, heaviest) for item in weighted)
+
+
+def _no_heavier_than_known(item: Weighted, heaviest: float) -> Weighted:
+    """Keep an absent everyday word lighter than the heaviest that is known, in a small corpus too."""
+    if item.present or item.concept.kind in ("lexicon", "quoted"):
+        return item
+    return Weighted(item.concept, min(item.weight, ABSENT_SHARE * heaviest), present=False)
 
 
 @lru_cache(maxsize=4096)
