@@ -9,16 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rag.answering import (
-    Draft,
-    answer_by_comparison,
-    answer_from_passages,
-    answer_from_survey,
-    phrase,
-    refuse,
-    refuse_scope,
-    tabulate,
-)
+from rag.answering import Draft, ExtractiveEngine, phrase, refuse_scope
 from rag.catalog import BuiltWith, Catalog, InventoryRow
 from rag.citations import cut_citation, parse_citation_id
 from rag.embedding import Embedder, load_embedder
@@ -30,7 +21,6 @@ from rag.questions.analysis import LONGEST_QUESTION, language_of
 from rag.quotes import occurrences, prepare_quote
 from rag.retrieval import Corpus, Retriever, Scope, resolve_scope
 from rag.settings import Settings
-from rag.survey import judge_report, predicate_of
 from rag.types import (
     Answer,
     CitedParagraph,
@@ -65,9 +55,8 @@ class Rag:
         self._catalog = Catalog.open(settings.store, BuiltWith.of(self._embedder, settings), create=create)
         self._index = Index.open(self._catalog, owner=owner)
         self._corpus = Corpus(self._catalog)
-        self._retriever = Retriever(
-            self._catalog, self._index, self._corpus, lambda: self._embedder, top_k=settings.top_k
-        )
+        retriever = Retriever(self._catalog, self._index, self._corpus, lambda: self._embedder, top_k=settings.top_k)
+        self._engine = ExtractiveEngine(self._corpus, retriever)
 
     def __enter__(self) -> Self:
         """Return itself; leaving closes it."""
@@ -179,39 +168,7 @@ class Rag:
         """Take the question's route; returns the draft and the seconds that retrieval took."""
         if not scope.metas:
             return refuse_scope(question, available or list(self._catalog.metas().values())), 0.0
-        started = time.perf_counter()
-        retrieval = self._retriever.retrieve(question, scope, filters.section_kinds)
-        seconds = time.perf_counter() - started
-        passages = [
-            passage
-            for passages in self._corpus.passages(scope.metas if len(scope.metas) <= 300 else ())
-            for passage in passages
-            if not filters.section_kinds or passage.paragraph.section_kind in filters.section_kinds
-        ] or [match.sentence.passage for match in retrieval.matches]
-        if question.route in (Route.SURVEY, Route.COUNT) and not question.total:
-            predicate = predicate_of(question, retrieval.weighted)
-            if predicate is None:
-                return refuse(question, scope, retrieval), seconds
-            judged = [
-                (
-                    meta,
-                    judge_report(
-                        predicate,
-                        [
-                            p
-                            for p in report
-                            if not filters.section_kinds or p.paragraph.section_kind in filters.section_kinds
-                        ],
-                    ),
-                )
-                for meta, report in zip(scope.metas, self._corpus.passages(scope.metas), strict=True)
-            ]
-            return answer_from_survey(question, predicate, judged, retrieval.contexts), seconds
-        if question.route in (Route.COMPARE, Route.COUNT):
-            rows = tabulate(question, scope, retrieval)
-            if len(rows) >= (1 if question.total else 2) and any(row.value is not None for row in rows):
-                return answer_by_comparison(question, scope, retrieval, rows), seconds
-        return answer_from_passages(question, scope, retrieval, passages), seconds
+        return self._engine.answer(question, scope, filters.section_kinds)
 
     def cite(self, citation_id: str) -> CitedParagraph:
         """Open a citation: its quote, its paragraph and the neighbours.

@@ -49,7 +49,7 @@ def answer_from_passages(question: Question, scope: Scope, retrieval: Retrieval,
         passages: Every passage of the reports in scope that may be quoted, in report order.
     """
     if question.sections and not [
-        item for item in retrieval.weighted if item.concept.kind not in ("light", "translated")
+        item for item in retrieval.weighted if item.present and item.concept.kind not in ("light", "translated")
     ]:
         listed = _section_items(question, passages)
         if listed:

@@ -72,7 +72,8 @@ def searched(metas: Sequence[ReportMeta], question: Question) -> str:
 
 def _nearest(contexts: Sequence[Context], question: Question, marker: Marker) -> list[str]:
     lines = []
-    for context in contexts[:NEAREST_SHOWN]:
+    telling = [context for context in contexts if context.paragraph.kind in ("body", "table_row")]
+    for context in telling[:NEAREST_SHOWN]:
         passage = Passage(context.report, context.paragraph)
         if not passage.sentences:
             continue

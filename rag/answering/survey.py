@@ -82,7 +82,17 @@ def _name(predicate: Predicate) -> str:
 
 
 def _label(verdict: Verdict, predicate: Predicate, language: Language) -> str:
-    kind = "planned" if predicate.planned else "degree" if predicate.degree else "lack" if predicate.lack else "yes"
+    kind = (
+        "mention"
+        if predicate.mention
+        else "planned"
+        if predicate.planned
+        else "degree"
+        if predicate.degree
+        else "lack"
+        if predicate.lack
+        else "yes"
+    )
     stated = phrase(language, f"predicate_{kind}", name=_name(predicate))
     return phrases(language, "verdicts")[verdict.value].format(predicate=stated)
 

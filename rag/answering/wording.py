@@ -62,7 +62,9 @@ def gloss(figure: Figure, language: Language) -> str:
     table = _phrases()["en"]
     value = number_text(figure.value) + (f"–{number_text(figure.high)}" if figure.high is not None else "")
     unit = table["units"].get(figure.unit, "")
-    if not unit or unit == "%":
+    if unit == "%":
+        return ""
+    if not unit:
         return f" ({table['qualifiers'].get(figure.qualifier, '')}{value}{unit})"
     return f" ({table['qualifiers'].get(figure.qualifier, '')}{value} {unit})"
 

@@ -38,6 +38,7 @@ class Question:
         lack: True if it asks for a lack (不具备, without).
         lack_of_degree: True if it asks for too little of something (不足, short of).
         planned: True if it asks for plans.
+        mention: True if a mere mention is enough (which reports mention …).
         sections: Section kinds that it points at.
         superlative: ``most``, ``least`` or None.
         total: True if it asks for a total over reports.
@@ -56,6 +57,7 @@ class Question:
     lack: bool = False
     lack_of_degree: bool = False
     planned: bool = False
+    mention: bool = False
     sections: tuple[SectionKind, ...] = ()
     superlative: str | None = None
     total: bool = False
@@ -129,6 +131,7 @@ def _analyse_alone(text: str, metas: Sequence[ReportMeta]) -> Question:
         lack=bool(re.search(wording["lack"][language], manner)),
         lack_of_degree=bool(re.search(wording["lack_of_degree"][language], manner)),
         planned=bool(re.search(wording["planned"][language], lowered)),
+        mention=bool(re.search(wording["mention"][language], lowered)),
         sections=sections,
         superlative=_superlative(lowered, language),
         total=_matches(lowered, wording["routes"]["total"][language]),

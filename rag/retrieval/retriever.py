@@ -13,10 +13,13 @@ from rag.questions import Question
 from rag.retrieval.corpus import Corpus, Passage
 from rag.retrieval.fusion import fuse, spread
 from rag.retrieval.matching import Match, Weighted, is_instruction, match_passage, weigh
+from rag.retrieval.names import with_pinyin_names
 from rag.retrieval.scope import Scope
 from rag.types import Context, Hit, SectionKind
 
 CANDIDATE_CHUNKS = 60
+PINYIN_REPORTS = 12
+"""In up to so many reports names written in pinyin are looked for in the text."""
 WHOLE_SCOPE_REPORTS = 300
 """Up to so many reports every paragraph is matched by concept; beyond, those that the indexes found."""
 CONCEPT_WEIGHT, LEXICAL_WEIGHT, DENSE_WEIGHT = 2.0, 1.0, 1.0
@@ -66,6 +69,9 @@ class Retriever:
         wanted = top_k or self._top_k
         if not scope.metas:
             return Retrieval((), (), ())
+        if len(scope.metas) <= PINYIN_REPORTS:
+            everything = (passage for passages in self._corpus.passages(scope.metas) for passage in passages)
+            question = with_pinyin_names(question, everything)
         kinds = (SectionKind.PLAN,) if scope.following_plan and not section_kinds else tuple(section_kinds)
         weighted = weigh(question, self._corpus.rarity)
         dense = self._places(self._dense(question, scope, kinds))

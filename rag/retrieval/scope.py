@@ -41,10 +41,11 @@ def resolve_scope(question: Question, metas: Sequence[ReportMeta]) -> Scope:
         return Scope(tuple(named))
     of_year = [meta for meta in named if meta.year in question.years]
     absent = tuple(year for year in question.years if year not in {meta.year for meta in named})
-    if (question.planned or SectionKind.PLAN in question.sections) and absent:
-        planning = [meta for meta in named if meta.year is not None and meta.year + 1 in absent]
-        if planning:
-            return Scope(tuple(of_year + planning), (), following_plan=True)
+    if question.planned or SectionKind.PLAN in question.sections:
+        # What was planned for a year stands in the report of the year before.
+        planning = [meta for meta in named if meta.year is not None and meta.year + 1 in question.years]
+        if planning and (absent or question.route in (Route.SURVEY, Route.COUNT)):
+            return Scope(tuple(planning), (), following_plan=True)
     if of_year:
         return Scope(tuple(of_year), absent if question.route is Route.COMPARE else ())
     return Scope(tuple(named), absent)

@@ -26,6 +26,7 @@ class Predicate:
         lack: True if the lack of it is asked for.
         degree: True if too little of it is asked for.
         planned: True if plans for it are asked for.
+        mention: True if a mere mention is enough.
         sections: Section kinds to judge by; empty: all.
     """
 
@@ -35,10 +36,13 @@ class Predicate:
     lack: bool
     degree: bool
     planned: bool
+    mention: bool
     sections: tuple[SectionKind, ...]
 
     def supports(self, stance: Stance) -> bool:
         """Tell whether a stance says that it is so, as asked."""
+        if self.mention:
+            return True
         if self.planned:
             return stance is Stance.PLANNED
         if self.degree:
@@ -49,6 +53,8 @@ class Predicate:
 
     def contradicts(self, stance: Stance) -> bool:
         """Tell whether a stance says that it is not so."""
+        if self.mention:
+            return False
         if self.planned:
             return stance is Stance.DENIES
         if self.degree:
@@ -59,7 +65,7 @@ class Predicate:
 
     def undecided(self, stance: Stance) -> bool:
         """Tell whether a stance bears on it without deciding it."""
-        if self.planned or self.degree:
+        if self.mention or self.planned or self.degree:
             return False
         return stance is Stance.PLANNED or (self.lack and stance is Stance.DEFICIENT)
 
@@ -85,6 +91,7 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
         lack=question.lack,
         degree=question.lack_of_degree,
         planned=planned,
+        mention=question.mention and not question.lack,
         sections=sections if not question.lack_of_degree else (),
     )
 

@@ -108,6 +108,6 @@ def says_none(concept: Concept, folded: str) -> bool:
 
 def _denied(before: str, after: str, following: str) -> bool:
     denials = list(_cue("denied_before").finditer(before))
-    if denials and len(before) - denials[-1].end() <= DENIAL_REACH:
+    if denials and len(before) - denials[-1].end() <= DENIAL_REACH and not _cue("qualifies").search(after):
         return True
     return bool(_cue("denied_after").search(after) or _cue("denied_next").search(following))
