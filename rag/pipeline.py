@@ -54,6 +54,8 @@ class Rag:
         self._embedder = load_embedder(settings)
         self._catalog = Catalog.open(settings.store, BuiltWith.of(self._embedder, settings), create=create)
         self._index = Index.open(self._catalog, owner=owner)
+        if owner:
+            self._index.sync()
         self._corpus = Corpus(self._catalog)
         retriever = Retriever(self._catalog, self._index, self._corpus, lambda: self._embedder, top_k=settings.top_k)
         self._engine = ExtractiveEngine(self._corpus, retriever)

@@ -1,0 +1,40 @@
+"""Every benchmark, one after another: ``python -m benchmarks`` (``make bench``)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+STORE = ROOT / "vectorstore" / "demo"
+REAL_GOLD = ROOT.parent / "shared" / "gold" / "reports.public.jsonl"
+
+COMMANDS = (
+    ("Sample corpus into the store", ["ingest.py", "data/reports", "--store", str(STORE)]),
+    ("Embedding against the bundled package's own engine", ["benchmarks/embedding_speed.py"]),
+    ("Ingest against embedding the same chunks alone", ["benchmarks/ingest_overhead.py", "data/reports"]),
+    ("Answer against embedding its question", ["benchmarks/answer_time.py", "--store", str(STORE)]),
+    ("Surveys at 100 and 1,000 reports", ["benchmarks/survey_scale.py"]),
+    (
+        "Evidence found, beside two plain designs",
+        ["evaluate.py", "data/gold/sample.jsonl", "--store", str(STORE), "--baselines"],
+    ),
+)
+
+
+def main() -> int:
+    """Run them all; exit 1 if one could not run."""
+    failed = 0
+    for title, command in COMMANDS:
+        print(f"\n== {title}\n$ python {' '.join(command)}", flush=True)
+        if not (ROOT / command[0]).is_file():
+            print(f"skipped: {command[0]} is not here")
+            continue
+        failed += subprocess.run([sys.executable, *command], cwd=ROOT, check=False).returncode != 0
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
