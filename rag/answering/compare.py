@@ -12,7 +12,7 @@ from rag.answering.quoting import quote_span
 from rag.answering.wording import gloss, number_text, office_name, phrase, quoted
 from rag.citations import Marker
 from rag.figures import Figure, convertible
-from rag.questions import Concept, Question
+from rag.questions import Concept, Question, distinct_offices
 from rag.retrieval import Match, Retrieval, Scope, Sentence, Weighted
 from rag.types import Fact, Language, ReportMeta
 
@@ -55,7 +55,7 @@ def tabulate(question: Question, scope: Scope, retrieval: Retrieval) -> list[Row
         rows.extend(found or ([Row(scope.metas[0], year)] if question.offices and scope.metas else []))
     if question.years:
         rows = [row for row in rows if row.year in question.years or row.year is None]
-    return sorted(rows, key=lambda row: (row.meta.office or "", row.meta.region or "", row.year or 0))
+    return sorted(rows, key=lambda row: (row.meta.office or "", row.year or 0, row.meta.region or ""))
 
 
 def _row_of(meta: ReportMeta, question: Question, retrieval: Retrieval, year: int | None) -> Row:
@@ -130,7 +130,8 @@ def answer_by_comparison(question: Question, scope: Scope, retrieval: Retrieval,
 def _renamed(rows: Sequence[Row], weighted: Sequence[Weighted], language: Language) -> tuple[str, ...]:
     """Warn where one office calls what is counted by different names in different years."""
     heaviest = heaviest_of(weighted)
-    if heaviest is None or len({(row.meta.office, row.meta.region) for row in rows if row.sentence}) != 1:
+    offices = [(row.meta.office or row.meta.source, row.meta.region) for row in rows if row.sentence]
+    if heaviest is None or distinct_offices(offices) != 1:
         return ()
     names = {row.year: _name_in(row.sentence, heaviest.concept) for row in rows if row.sentence}
     known = {name for name in names.values() if name}
@@ -163,13 +164,13 @@ def _table_line(row: Row, number: int | None, language: Language) -> str:
 
 def _label(row: Row, rows: Sequence[Row], language: Language) -> str:
     """Name a row by what tells it apart: its year where the office is the same, else office and year."""
-    if len({(other.meta.office, other.meta.region) for other in rows}) == 1:
-        return str(row.year)
+    if distinct_offices([(other.meta.office or other.meta.source, other.meta.region) for other in rows]) == 1:
+        return phrase(language, "year", year=row.year)
     return phrase(
         language,
         "office_year",
         office=office_name(row.meta, language),
-        year=f"（{row.year}）" if language == "zh" else f"({row.year})",
+        year=row.year,
     )
 
 
@@ -182,7 +183,10 @@ def _conclusion(question: Question, rows: Sequence[Row]) -> list[str]:
         return _superlative(question, known, language)
     if len(known) == 2:
         return _difference(known[0], known[1], rows, language)
-    if len(known) > 2 and len({(row.meta.office, row.meta.region) for row in known}) == 1:
+    if (
+        len(known) > 2
+        and distinct_offices([(row.meta.office or row.meta.source, row.meta.region) for row in known]) == 1
+    ):
         return _difference(known[0], known[-1], rows, language)
     return []
 
@@ -243,7 +247,7 @@ def _superlative(question: Question, known: Sequence[Row], language: Language) -
         language,
         "office_year",
         office=office_name(best.meta, language),
-        year=f"（{best.year}）" if language == "zh" else f"({best.year})",
+        year=best.year,
     )
     return [phrase(language, question.superlative or "most", office=name, figure=figure)]
 

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Select, func, select
 
 from rag.catalog import schema
 from rag.catalog.records import FileRecord, InventoryRow, Matrix, VectorTable
-from rag.catalog.rows import to_chunk, to_matrix, to_meta, to_paragraph, to_section
+from rag.catalog.rows import FACT_COLUMNS, to_chunk, to_fact, to_matrix, to_meta, to_paragraph, to_section
+from rag.facts import StatedFact
 from rag.types import Chunk, Paragraph, Report, ReportMeta, Section, SectionKind
 
 _SLICE = 500
@@ -72,6 +73,17 @@ def paragraphs(connection: Connection, report_ids: Iterable[str] | None) -> dict
     if report_ids is None:
         return found
     return {report_id: found[report_id] for report_id in report_ids if report_id in found}
+
+
+def facts(connection: Connection, report_ids: Iterable[str] | None) -> list[StatedFact]:
+    """Return the facts of reports, in the order of their reports' ids and of the text."""
+    table, report_table = schema.facts.c, schema.reports.c
+    query = (
+        select(table.report_id, report_table.office, report_table.region, *(table[name] for name in FACT_COLUMNS))
+        .join(schema.reports, report_table.id == table.report_id)
+        .order_by(table.report_id, table.ordinal)
+    )
+    return [to_fact(row) for row in _rows(connection, query, table.report_id, report_ids)]
 
 
 def chunks(connection: Connection, chunk_ids: Iterable[str]) -> dict[str, Chunk]:

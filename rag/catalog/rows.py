@@ -10,8 +10,13 @@ from typing import Any
 import numpy as np
 
 from rag.catalog.records import Matrix
+from rag.facts import StatedFact
 from rag.types import Chunk, Paragraph, Report, ReportMeta, Section, SectionKind, Span
 
+FACT_COLUMNS = (
+    *("year", "indicator", "value", "high", "unit", "qualifier"),
+    *("planned", "paragraph", "start", "end", "text"),
+)
 _KINDS = {kind.value: kind for kind in SectionKind}
 
 
@@ -105,6 +110,20 @@ def chunk_rows(chunks: Iterable[Chunk]) -> list[dict[str, Any]]:
         }
         for chunk in chunks
     ]
+
+
+def fact_rows(facts: Iterable[StatedFact]) -> list[dict[str, Any]]:
+    """Return the rows of a report's facts; what the report's own row says is left out."""
+    return [
+        {"ordinal": ordinal, **{name: getattr(fact, name) for name in ("report_id", *FACT_COLUMNS)}}
+        for ordinal, fact in enumerate(facts)
+    ]
+
+
+def to_fact(row: Any) -> StatedFact:  # noqa: ANN401
+    """Build a fact from (report_id, office, region) and its own columns, in their order."""
+    report_id, office, region, *own = row
+    return StatedFact(report_id=report_id, office=office, region=region, **dict(zip(FACT_COLUMNS, own, strict=True)))
 
 
 def to_bytes(vector: Matrix) -> bytes:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Date, ForeignKey, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Date,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
-SCHEMA_VERSION = 1
-"""Raised whenever a table changes; a store of another version is refused on opening."""
+SCHEMA_VERSION = 2
+"""Raised whenever a table changes; an older store is brought up on opening, one from a newer program refused."""
 
 metadata = MetaData()
 
@@ -98,6 +111,25 @@ vectors = Table(
     Column("vector", LargeBinary, nullable=False),
 )
 """Unit vectors, little-endian float32; apart from the chunks, so that reading text does not drag them along."""
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("report_id", ForeignKey("reports.id", ondelete="CASCADE"), primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("year", Integer),
+    Column("indicator", Text, nullable=False),
+    Column("value", Float, nullable=False),
+    Column("high", Float),
+    Column("unit", String(16), nullable=False),
+    Column("qualifier", String(16), nullable=False),
+    Column("planned", Boolean, nullable=False),
+    Column("paragraph", Integer, nullable=False),
+    Column("start", Integer, nullable=False),
+    Column("end", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+)
+"""Figures that the paragraphs state; office and region are the report's."""
 
 removals = Table(
     "removals",

@@ -18,6 +18,7 @@ from rag.catalog.database import CATALOG_FILE, open_engine, reading, translated,
 from rag.catalog.offices import select as select_reports
 from rag.catalog.records import BuiltWith, FileRecord, InventoryRow, StoredReport, VectorTable
 from rag.errors import ModelMismatch, StoreDamaged, StoreError
+from rag.facts import StatedFact
 from rag.types import Chunk, Filters, Paragraph, Report, ReportMeta, SectionKind
 
 CACHED_VECTORS = 50_000
@@ -74,7 +75,9 @@ class Catalog:
         with reading(self._engine, self._path) as connection:
             version = read.meta_value(connection, "schema_version")
             stored = read.meta_value(connection, "built_with")
-        if version != schema.SCHEMA_VERSION:
+        if isinstance(version, int) and version < schema.SCHEMA_VERSION:
+            self._bring_up()
+        elif version != schema.SCHEMA_VERSION:
             raise StoreDamaged(
                 f"The catalog {str(self._path)!r} has schema version {version!r}, this program reads "
                 f"{schema.SCHEMA_VERSION}. Ingest the reports into a new folder: `python ingest.py PATH… --store NEW`."
@@ -94,6 +97,13 @@ class Catalog:
                 write.set_meta(connection, "schema_version", schema.SCHEMA_VERSION)
                 write.set_meta(connection, "catalog_id", uuid.uuid4().hex)
                 write.set_meta(connection, "changed", 0)
+
+    def _bring_up(self) -> None:
+        """Bring an older store up to this version, all or nothing; another process may have been first."""
+        with writing(self._engine, self._path) as connection:
+            version = int(read.meta_value(connection, "schema_version"))
+            if version < schema.SCHEMA_VERSION:
+                write.bring_up(connection, version)
 
     def _set_built_with(self, built_with: BuiltWith) -> None:
         with writing(self._engine, self._path) as connection:
@@ -159,6 +169,11 @@ class Catalog:
         """Return the paragraphs of reports (None: all) in order, by report id."""
         with reading(self._engine, self._path) as connection:
             return read.paragraphs(connection, None if report_ids is None else list(report_ids))
+
+    def facts(self, report_ids: Iterable[str] | None = None) -> list[StatedFact]:
+        """Return the figures that reports (None: all) state, report by report in the order of the text."""
+        with reading(self._engine, self._path) as connection:
+            return read.facts(connection, None if report_ids is None else list(report_ids))
 
     def chunks(self, chunk_ids: Iterable[str]) -> dict[str, Chunk]:
         """Return chunks by id, in the order asked for; unknown ids are left out."""

@@ -9,8 +9,10 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from rag.catalog import schema
 from rag.catalog.read import meta_value
+from rag.catalog.read import report as read_report
 from rag.catalog.records import FileRecord, StoredReport
-from rag.catalog.rows import chunk_rows, paragraph_rows, section_rows, to_bytes
+from rag.catalog.rows import chunk_rows, fact_rows, paragraph_rows, section_rows, to_bytes
+from rag.facts import extract_facts
 
 
 def set_meta(connection: Connection, key: str, value: Any) -> None:  # noqa: ANN401 - any JSON value
@@ -29,11 +31,27 @@ def put_report(connection: Connection, stored: StoredReport) -> None:
     for table, rows in (
         (schema.sections, section_rows(stored.report)),
         (schema.paragraphs, paragraph_rows(stored.report)),
+        (schema.facts, fact_rows(extract_facts(stored.report))),
     ):
         if rows:
             connection.execute(insert(table), rows)
     _insert_chunks(connection, stored)
     put_file(connection, stored.file)
+
+
+def bring_up(connection: Connection, version: int) -> None:
+    """Bring the tables of an older version up to this one's, from what the store holds already.
+
+    Version 2 came with the facts; they are read from the stored paragraphs.
+    """
+    if version < 2:
+        schema.facts.create(connection, checkfirst=True)
+        for report_id in connection.scalars(select(schema.reports.c.id)).all():
+            report = read_report(connection, report_id)
+            rows = fact_rows(extract_facts(report)) if report else []
+            if rows:
+                connection.execute(insert(schema.facts), rows)
+    set_meta(connection, "schema_version", schema.SCHEMA_VERSION)
 
 
 def _report_row(stored: StoredReport, changed: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from rag import lexicon
 from rag.facts.clauses import Place, places
-from rag.facts.indicator import LONGEST, PART, Indicator, indicator_of, is_outcome, says_nothing
+from rag.facts.indicator import LONGEST, PART, Indicator, indicator_of, is_outcome, is_transition, says_nothing
 from rag.facts.period import is_planned, without_year, year_in_label, year_of
 from rag.facts.stated import StatedFact
 from rag.facts.statements import states_something
@@ -65,12 +65,13 @@ def _facts_of_text(meta: ReportMeta, paragraph: Paragraph) -> Iterator[StatedFac
         inside = [_moved(figure, -start) for figure in figures if start <= figure.start < end]
         sentence = Sentence(meta, paragraph, folded[start:end], start, tuple(places(folded[start:end], inside)))
         carried = known if _goes_on(sentence, known) else Known()
-        for fact, known in _facts_of_sentence(sentence, carried):
+        for fact, thing in _facts_of_sentence(sentence, carried):
+            known = thing
             yield fact
 
 
 def _goes_on(sentence: Sentence, known: Known) -> bool:
-    """Tell whether a sentence goes on about what the one before it told: 全年22件应诉案件。和解2件，……"""
+    """Tell whether a sentence goes on about what the one before it told: 全年22件应诉案件。和解2件."""
     if not sentence.places or sentence.places[0].left > len(PART):
         return False
     first = sentence.places[0]
@@ -82,14 +83,16 @@ def _facts_of_sentence(sentence: Sentence, known: Known) -> Iterator[tuple[State
     meta, paragraph, offset = sentence.meta, sentence.paragraph, sentence.offset
     last = Indicator((), "")
     for previous, place, following in _with_neighbours(sentence.places):
-        if previous and last.parts and (_is_transition(previous, place) or says_nothing(place)):
+        later_state = previous is not None and _is_transition(previous, place)
+        if last.parts and (later_state or says_nothing(place)):
             indicator = Indicator(last.parts, last.root, leans=last.leans)
         else:
             indicator = indicator_of(place, known.root if _may_lean(place, known) else "")
         if not indicator.leans and not (known.root and place.figure.unit in SHARES):
             known = Known(indicator.root, place.figure.unit, offset + place.left)
         planned = is_planned(sentence.folded, place, paragraph.section_kind, meta.year)
-        year = year_of(sentence.folded, place, meta.year, planned)
+        since = previous.figure.end if previous and later_state else 0
+        year = year_of(sentence.folded, place, meta.year, planned, since)
         if following and _is_earlier_state(place, following) and year == meta.year:
             year = None
         last = indicator
@@ -102,7 +105,7 @@ def _facts_of_sentence(sentence: Sentence, known: Known) -> Iterator[tuple[State
 
 
 def _clause_before(sentence: Sentence, place: Place) -> str:
-    """Return the words of the clause before, for a figure whose own clause names nothing: 法律明白人壮大了。由69名……"""
+    """Return the words of the clause before, for a figure whose own clause names nothing: 成员单位多了。由7个增加."""
     text = fold(sentence.paragraph.text[: sentence.offset + place.left]).rstrip(" ,，。;；:：、!?！？(（")
     return re.split(r"[,，。;；:：!?！？()（）\n]", text)[-1].strip()[-LONGEST:]
 
@@ -136,10 +139,7 @@ def _as_written(indicator: Indicator, text: str) -> str:
 
 def _is_transition(earlier: Place, later: Place) -> bool:
     """Tell whether two figures are the earlier and the later state of one thing: 由92名增加到115名."""
-    return later.follows and bool(
-        re.search(lexicon.load("facts")["transition"], later.before.strip())
-        and earlier.figure.unit == later.figure.unit
-    )
+    return later.follows and is_transition(later.before) and earlier.figure.unit == later.figure.unit
 
 
 def _is_earlier_state(place: Place, following: Place) -> bool:

@@ -67,12 +67,14 @@ def indicator_of(place: Place, known: str) -> Indicator:
     """
     part = PART if _names_part(place) else ""
     before = place.before.strip(" 、")
+    if part and not before.startswith(PART):
+        before = _cue("part").sub("", before)
     if known and is_outcome(before):
         return Indicator((known, _without_tail(before)), known, leans=True)
     if known and _cue("bare_year").match(before):
         return Indicator((known,), known, leans=True)
     noun, verb = _noun_before(before)
-    after = _noun_after(place.after)
+    after = "" if place.shared and is_transition(place.after) else _noun_after(place.after)
     shared = place.shared and after == place.after.strip()
     if after and verb and not noun and MONEY.search(place.figure.unit):
         return Indicator((verb, after), verb + after)
@@ -87,6 +89,11 @@ def indicator_of(place: Place, known: str) -> Indicator:
     if said and not part:
         return _own("", rest[said.end() :], "")
     return Indicator(tuple(filter(None, (known, part, rest.removeprefix(part)))), known or rest, leans=bool(known))
+
+
+def is_transition(text: str) -> bool:
+    """Tell whether the text between two figures leads from an earlier state to a later one: 由92名增加到115名."""
+    return _cue("transition").search(text.strip()) is not None
 
 
 def says_nothing(place: Place) -> bool:

@@ -22,20 +22,21 @@ def _already() -> re.Pattern[str]:
     return re.compile(lexicon.load("polarity")["already"])
 
 
-def year_of(folded: str, place: Place, report_year: int | None, planned: bool) -> int | None:
+def year_of(folded: str, place: Place, report_year: int | None, planned: bool, since: int = 0) -> int | None:
     """Return the year that a figure of a sentence is for.
 
-    The nearest year named before it counts, in its own clause or an earlier one (2022年为7件，2023年的22件); one that the
-    sentence only compares with (比上年少8件) counts for nothing but the figure of that year itself (上年的17件).
+    The nearest year named before it counts, in its own clause or an earlier one (2022年为7件，2023年的22件); one that
+    the sentence only compares with (比上年少8件) counts for nothing but the figure of that year itself (上年的17件).
 
     Args:
         folded: The sentence.
         place: The figure in its clause.
         report_year: The year the report is about.
         planned: True if the figure is meant for later.
+        since: Offset from which years count: for the later state of a thing, where the earlier one ends.
     """
     for start, end, year in reversed(_named(folded[: place.figure.start], report_year)):
-        if year != report_year and not _reaches(folded, place, start, end):
+        if start < since or year != report_year and not _reaches(folded, place, start, end):
             continue
         return year
     if report_year is None:
@@ -46,8 +47,8 @@ def year_of(folded: str, place: Place, report_year: int | None, planned: bool) -
 def _reaches(folded: str, place: Place, start: int, end: int) -> bool:
     """Tell whether a year named before a figure, other than the report's, is the figure's.
 
-    In the figure's own clause it is, unless it is only compared with (比上年少8件). From an earlier clause it reaches on
-    where it began that clause as its time (去年受理30件，办结28件), not as a figure's own (上年为36件，下降19.4%).
+    In the figure's own clause it is, unless it is only compared with (比上年少8件). From an earlier clause it reaches
+    on where it began that clause as its time (去年受理30件，办结28件), not as a figure's own (上年为36件，下降19.4%).
     """
     between = folded[end : place.figure.start]
     compared = _cue("compared").search(folded[:start]) is not None
@@ -56,7 +57,8 @@ def _reaches(folded: str, place: Place, start: int, end: int) -> bool:
     clause_start = max((match.end() for match in BORDER.finditer(folded, 0, start)), default=0)
     own = re.match(r"(同期)?(的|为|是|有)?\d", between.strip())
     changed = _cue("change").search(folded[place.left : place.right])
-    return not (compared or own or changed or start - clause_start > 2 or re.search(r"[)）]", between))
+    begins = re.fullmatch(r"[在于至对而但]?|截至", folded[clause_start:start].strip()) is not None
+    return begins and not (compared or own or changed or re.search(r"[)）]", between))
 
 
 def _named(text: str, report_year: int | None) -> list[tuple[int, int, int]]:
@@ -92,7 +94,7 @@ def without_year(label: str) -> str:
 def is_planned(folded: str, place: Place, section: SectionKind, report_year: int | None) -> bool:
     """Tell whether a figure is meant for later: told as a plan, or standing among the plans with nothing against it."""
     clause = folded[place.left : place.right]
-    if _already().search(clause):
+    if _already().search(folded[: place.right]):
         return False
     named = [int(match[1]) for match in EXPLICIT.finditer(clause)]
     if report_year is not None and named and max(named) <= report_year:

@@ -1,7 +1,7 @@
 """Questions understood: route, language, scope, what is asked for, and the concepts to look for."""
 
-from rag.questions.analysis import Question, analyse
+from rag.questions.analysis import Question, analyse, distinct_offices
 from rag.questions.concepts import Concept
 from rag.questions.scope import pinyin_name, short_name
 
-__all__ = ["Concept", "Question", "analyse", "pinyin_name", "short_name"]
+__all__ = ["Concept", "Question", "analyse", "distinct_offices", "pinyin_name", "short_name"]
