@@ -1,4 +1,4 @@
-"""The command line: ``python -m rag ask | cite | find | reports | verify | rebuild``."""
+"""The command line: ``python -m rag ask | cite | find | reports | verify | rebuild | gold check``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import RagError, SettingsError
+from rag.evaluation.corpus import read_corpus
+from rag.evaluation.gold import check_gold, load_gold
 from rag.pipeline import Rag
 from rag.serialising import (
     answer_to_dict,
@@ -67,6 +69,12 @@ def _parser() -> argparse.ArgumentParser:
     find.add_argument("quote")
     find.set_defaults(run=_find)
 
+    gold = commands.add_parser("gold", help="check a gold question file").add_subparsers(required=True, metavar="check")
+    check = gold.add_parser("check", help="check fields, ids and that every quote stands in its report")
+    check.add_argument("file", type=Path)
+    check.add_argument("--reports", type=Path, nargs="+", metavar="PATH", help="the reports that the quotes are from")
+    check.set_defaults(run=_check_gold)
+
     for name, run, text in (
         ("reports", _reports, "list the reports, their duplicates and missing years"),
         ("verify", _verify, "check the catalog against the indexes"),
@@ -121,6 +129,18 @@ def _rebuild(options: argparse.Namespace) -> int:
         rag.rebuild()
         chunks = rag.identity()["chunks"]
     _print({"rebuilt": chunks} if options.json else f"Both indexes rebuilt from the catalog: {chunks} chunks.")
+    return EXIT_OK
+
+
+def _check_gold(options: argparse.Namespace) -> int:
+    if options.reports:
+        questions = check_gold(options.file, read_corpus(options.reports, max_file_mb=load_settings().max_file_mb))
+    else:
+        questions = load_gold(options.file)
+    checked = (
+        "with every quote in its report" if options.reports else "quotes not checked: give the reports with --reports"
+    )
+    _print(f"{options.file}: {len(questions)} questions, well-formed, {checked}.")
     return EXIT_OK
 
 

@@ -214,7 +214,8 @@ def test_paragraphs_are_offered_to_langchain(rag):
 
 def test_an_indicator_that_changes_its_name_is_told(tmp_path):
     for year, name in ((2022, "上访"), (2023, "信访事项")):
-        text = f"云台街道办事处{year}年法治政府建设情况报告\n\n一、主要举措\n（一）化解矛盾。全年受理{name}{year - 2000}件。\n"
+        title = f"云台街道办事处{year}年法治政府建设情况报告"
+        text = f"{title}\n\n一、主要举措\n（一）化解矛盾。全年受理{name}{year - 2000}件。\n"
         (tmp_path / f"{year}.txt").write_text(text, encoding="utf-8")
     settings = load_settings(store=tmp_path / "store", embedding_model="hash")
     with Rag(settings, create=True, owner=True) as rag:

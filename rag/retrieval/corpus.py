@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from rag.catalog import Catalog
 from rag.folding import fold
@@ -14,8 +15,10 @@ from rag.questions import Concept
 from rag.structure.sentences import split_sentences
 from rag.types import Paragraph, ReportMeta
 
-KEPT_REPORTS = 3_000
-"""Reports whose text stays in memory, about 50 kB each."""
+KEPT_REPORTS = 10_000
+"""Reports whose text stays in memory, 27 kB each and up to 46 kB with their sentences."""
+READ_AT_ONCE = 500
+"""Reports read together; so many beyond those kept are in memory at a time."""
 RARITY_SAMPLE = 20_000
 """Paragraphs over which a concept's rarity is estimated."""
 STATEMENTS = ("body", "table_row", "heading", "title")
@@ -100,15 +103,27 @@ class Corpus:
         self._counter = -1
         self._lock = threading.Lock()
 
-    def passages(self, metas: Sequence[ReportMeta]) -> list[tuple[Passage, ...]]:
-        """Return the passages of each report that can carry a statement, in the order given."""
-        with self._lock:
-            self._forget_if_changed()
-            missing = [meta for meta in metas if meta.id not in self._passages]
-            read = self._read(missing)
-            if len(self._passages) + len(read) <= KEPT_REPORTS:
-                self._passages.update(read)
-            return [self._passages.get(meta.id) or read.get(meta.id, ()) for meta in metas]
+    def passages(self, metas: Sequence[ReportMeta]) -> Iterator[tuple[Passage, ...]]:
+        """Yield the passages of each report that can carry a statement, in the order given.
+
+        They are read as they are asked for, so that memory stays bounded however many reports there are.
+        """
+        for start in range(0, len(metas), READ_AT_ONCE):
+            with self._lock:
+                self._forget_if_changed()
+                found = self._found(metas[start : start + READ_AT_ONCE])
+            yield from found
+
+    def _found(self, metas: Sequence[ReportMeta]) -> list[tuple[Passage, ...]]:
+        """Return reports' passages, kept while there is room.
+
+        What came first stays: a survey goes through all reports in the same order, so putting the latest in place of
+        the oldest would throw out each just before it is wanted again.
+        """
+        read = self._read(meta for meta in metas if meta.id not in self._passages)
+        found = [self._passages.get(meta.id) or read.get(meta.id, ()) for meta in metas]
+        self._passages.update(islice(read.items(), max(0, KEPT_REPORTS - len(self._passages))))
+        return found
 
     def rarity(self, concept: Concept) -> float | None:
         """Return the inverse document frequency of a concept over the paragraphs, at least 0.2; None if in none."""
@@ -122,14 +137,14 @@ class Corpus:
             return self._rarities[concept.words]
 
     def _sample(self) -> list[Passage]:
-        if not self._passages:
-            metas = list(self._catalog.metas().values())[:KEPT_REPORTS]
-            self._passages.update(self._read(metas))
+        """Return the paragraphs of the catalog's first reports, whichever were asked for before."""
+        metas = list(self._catalog.metas().values())
         sample: list[Passage] = []
-        for passages in self._passages.values():
-            sample.extend(passages)
-            if len(sample) >= RARITY_SAMPLE:
-                break
+        for start in range(0, len(metas), READ_AT_ONCE):
+            for passages in self._found(metas[start : start + READ_AT_ONCE]):
+                sample.extend(passages)
+                if len(sample) >= RARITY_SAMPLE:
+                    return sample
         return sample
 
     def _read(self, metas: Iterable[ReportMeta]) -> dict[str, tuple[Passage, ...]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
+from rag.questions import Concept
 from rag.retrieval.corpus import Passage, Sentence
 from rag.retrieval.matching import NEARBY, is_instruction, mention_strength
 from rag.survey.predicate import Predicate
@@ -65,12 +68,16 @@ def _worth_reading(predicate: Predicate, passage: Passage) -> bool:
     if predicate.sections and passage.paragraph.section_kind not in predicate.sections:
         return False
     focus = predicate.focus
-    return (
-        focus.mentioned(passage.folded)
-        or bool(focus.affirms and focus.affirms.search(passage.folded))
-        or bool(focus.denies and focus.denies.search(passage.folded))
-        or (focus.kind in ("word", "quoted") and mention_strength(focus, passage.folded) > 0.5)
+    return bool(_bearing(focus).search(passage.folded)) or (
+        focus.kind in ("word", "quoted") and mention_strength(focus, passage.folded) > 0.5
     )
+
+
+@lru_cache(maxsize=256)
+def _bearing(concept: Concept) -> re.Pattern[str]:
+    """Match what names, affirms or denies a concept, in one go over every paragraph of the corpus."""
+    stated = [f"(?:{pattern.pattern})" for pattern in (concept.affirms, concept.denies) if pattern]
+    return re.compile("|".join([*map(re.escape, concept.words), *stated]))
 
 
 def _examine(predicate: Predicate, sentence: Sentence) -> Evidence | None:
