@@ -28,8 +28,14 @@ SAMPLE = Path("data/reports")
 FIRST_YEAR, YEARS = 2018, 7
 OFFICES_IN_A_REGION = 10
 KEPT_SENTENCES = 0.85
-OFFICES = [f"{first}{second}" for second in "溪泉塘岭坪湾桥亭渡川峰原坡崖滩" for first in "青白红金玉清松柏梅兰竹桃柳榆槐枫荷菊莲芦"]
-REGIONS = [f"{first}{second}{kind}" for kind in "区县" for second in "阳宁安昌兴康丰泽" for first in "云江海临永怀嘉德瑞和文武"]
+OFFICES = [
+    f"{first}{second}"
+    for second in "溪泉塘岭坪湾桥亭渡川峰原坡崖滩"
+    for first in "青白红金玉清松柏梅兰竹桃柳榆槐枫荷菊莲芦"
+]
+REGIONS = [
+    f"{first}{second}{kind}" for kind in "区县" for second in "阳宁安昌兴康丰泽" for first in "云江海临永怀嘉德瑞和文武"
+]
 ENDINGS = ("街道办事处", "镇人民政府", "乡人民政府")
 PARTS = (
     (SectionKind.MEASURES, "主要工作和成效", (7, 11)),
@@ -163,9 +169,7 @@ def _unnumbered(text: str) -> str:
     return text[found.end :] if found else text
 
 
-def _section(
-    chance: random.Random, parts: Sequence[_Part], office: str, region: str, year: int
-) -> Iterator[str]:
+def _section(chance: random.Random, parts: Sequence[_Part], office: str, region: str, year: int) -> Iterator[str]:
     """Yield the lines of a section, its passages numbered anew."""
     numbered = 0
     for part in parts:
@@ -191,9 +195,7 @@ def _table(rows: Sequence[str]) -> str:
     return "\n".join([first, "|" + " --- |" * rows[0].count("|") + " --- |", *others])
 
 
-def _renamed(
-    chance: random.Random, text: str, origin: _Origin, office: str, region: str, year: int
-) -> str:
+def _renamed(chance: random.Random, text: str, origin: _Origin, office: str, region: str, year: int) -> str:
     """Put the invented office, its region, its years and other figures in place of those told."""
     text = FIGURE.sub(lambda match: _other_figure(chance, match[0]), text)
     text = YEAR.sub(lambda match: str(int(match[0]) + year - origin.year), text)

@@ -1,4 +1,4 @@
-"""The command line: ``python -m rag ask | cite | find | reports | verify | rebuild | gold check``."""
+"""The command line: ``python -m rag ask | cite | find | facts | reports | verify | rebuild | gold check``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from rag.errors import RagError, SettingsError
 from rag.evaluation.corpus import read_corpus
 from rag.evaluation.gold import check_gold, load_gold
+from rag.fact_listing import fact_to_dict, facts_to_csv, show_facts
 from rag.pipeline import Rag
 from rag.serialising import (
     answer_to_dict,
@@ -75,6 +76,17 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--reports", type=Path, nargs="+", metavar="PATH", help="the reports that the quotes are from")
     check.set_defaults(run=_check_gold)
 
+    facts = commands.add_parser(
+        "facts", parents=[shared], help="list the figures that the reports state, with citations"
+    )
+    facts.add_argument("--office", action="append", default=[], metavar="NAME", help="only this office (repeatable)")
+    facts.add_argument(
+        "--year", action="append", default=[], type=int, metavar="YEAR", help="only figures for this year (repeatable)"
+    )
+    facts.add_argument("--indicator", default="", metavar="TEXT", help="only figures of this, in these or other words")
+    facts.add_argument("--csv", action="store_true", help="print CSV")
+    facts.set_defaults(run=_facts)
+
     for name, run, text in (
         ("reports", _reports, "list the reports, their duplicates and missing years"),
         ("verify", _verify, "check the catalog against the indexes"),
@@ -104,6 +116,16 @@ def _find(options: argparse.Namespace) -> int:
         matches = rag.find(options.quote)
     _print([quote_match_to_dict(match) for match in matches] if options.json else show_matches(matches))
     return EXIT_OK if matches else EXIT_FAILED
+
+
+def _facts(options: argparse.Namespace) -> int:
+    with _open(options) as rag:
+        facts = rag.facts(Filters(offices=tuple(options.office), years=tuple(options.year)), options.indicator)
+    if options.json:
+        _print([fact_to_dict(fact) for fact in facts])
+    else:
+        _print(facts_to_csv(facts) if options.csv else show_facts(facts))
+    return EXIT_OK if facts else EXIT_FAILED
 
 
 def _reports(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,6 +15,7 @@ from rag.catalog import BuiltWith, Catalog, InventoryRow
 from rag.citations import cut_citation, parse_citation_id
 from rag.embedding import Embedder, load_embedder
 from rag.errors import CitationError, QuestionError
+from rag.fact_listing import CitedFact, about, with_citations
 from rag.index import Index, Verification
 from rag.ingestion import IngestEvent, ingest
 from rag.questions import Question, analyse
@@ -230,6 +232,20 @@ class Rag:
     def inventory(self) -> list[InventoryRow]:
         """Return every report with its file, size and duplicates."""
         return self._catalog.inventory()
+
+    def facts(self, filters: Filters = Filters(), indicator: str = "") -> list[CitedFact]:  # noqa: B008 - frozen
+        """Return the figures that reports state, with citations.
+
+        Args:
+            filters: Restrict the offices, regions and reports; years are those that the figures are for.
+            indicator: Only figures of what this names, in these or other words; empty for all.
+        """
+        reports = [meta.id for meta in self._catalog.report_metas(replace(filters, years=()))]
+        facts = self._catalog.facts(reports)
+        facts = [fact for fact in facts if not filters.years or fact.year in filters.years]
+        chosen = about(facts, indicator) if indicator else facts
+        stating = {fact.report_id for fact in chosen}
+        return with_citations(chosen, self._catalog.metas(), self._catalog.paragraphs(stating))
 
     def verify(self) -> Verification:
         """Check the catalog against its indexes."""

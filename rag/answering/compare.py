@@ -65,8 +65,7 @@ def _row_of(meta: ReportMeta, question: Question, retrieval: Retrieval, year: in
         sentence = match.sentence
         if sentence.passage.report.id != meta.id or not _good(match):
             continue
-        names_year = year is not None and str(year) in sentence.folded
-        if year is not None and not names_year:
+        if year is not None and sentence.names_year(year) is None:
             continue
         own_year = year if year is not None else _named_own_year(sentence, meta)
         figure = asked_figure(sentence, question, retrieval.weighted, own_year)

@@ -10,7 +10,7 @@ from rag.answering.draft import Draft
 from rag.answering.passage import answer_from_passages
 from rag.answering.refusal import refuse
 from rag.answering.survey import answer_from_survey
-from rag.questions import Question
+from rag.questions import Question, distinct_offices
 from rag.retrieval import Corpus, Passage, Retrieval, Retriever, Scope
 from rag.survey import judge_report, predicate_of
 from rag.types import Route, SectionKind
@@ -48,7 +48,7 @@ class ExtractiveEngine:
         if question.route in (Route.COMPARE, Route.COUNT):
             rows = tabulate(question, scope, retrieval)
             known = sum(row.value is not None for row in rows)
-            if known < 2 and "number" not in question.asked and len(question.offices) > 1:
+            if known < 2 and "number" not in question.asked and distinct_offices(question.offices) > 1:
                 # 新华和嘉祥哪个有执法权: nothing is counted, each is asked whether it is so.
                 return self._survey(question, scope, kinds, retrieval)
             if known and len(rows) >= (1 if question.total else 2):

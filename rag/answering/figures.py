@@ -15,6 +15,7 @@ from rag.survey.stance import clause_around, says_none
 from rag.types import Route
 
 HEAVY_SHARE = 0.5
+MOST_OF_HEAVY = 0.45
 ADJACENT = 3.0
 ARTICLE = lexicon.cue("asked", "article")
 """A Chinese 一 before a measure word is an article more often than a count: 一架飞机."""
@@ -103,7 +104,11 @@ def belongs(sentence: Sentence, question: Question, weighted: Sequence[Weighted]
     heavy = heavy_of(weighted)
     counted = heavy[-1 if question.language == "zh" else 0] if heavy else None
     met = sum(item.weight for item in heavy if mention_strength(item.concept, sentence.folded) > 0)
-    if counted and mention_strength(counted.concept, sentence.folded) and met >= sum(item.weight for item in heavy) / 2:
+    if (
+        counted
+        and mention_strength(counted.concept, sentence.folded)
+        and met >= MOST_OF_HEAVY * sum(item.weight for item in heavy)
+    ):
         return True
     return all(mention_strength(item.concept, around) > 0 for item in heavy) and (
         bool(sentence.passage.header)
@@ -148,7 +153,7 @@ def asked_figure(
         return None
     if not belongs(sentence, question, weighted) or states_none(sentence, weighted):
         return None
-    of_years = (_of_year(figures, sentence.folded, wanted) for wanted in _years_wanted(sentence, question, year))
+    of_years = (_of_year(figures, sentence, wanted) for wanted in _years_wanted(sentence, question, year))
     figures = next((found for found in of_years if found), figures)
     return _nearest(figures, sentence, weighted, SHARE_ASKED.search(fold(question.text)) is not None)
 
@@ -171,16 +176,15 @@ def _is_threshold(figure: Figure, folded: str) -> bool:
     return bounded and THRESHOLD.match(folded, figure.end) is not None
 
 
-def _of_year(figures: Sequence[Figure], folded: str, year: int) -> list[Figure]:
+def _of_year(figures: Sequence[Figure], sentence: Sentence, year: int) -> list[Figure]:
+    """Return the figures that stand after a year's name and before another's; in a table, under it."""
     labelled = [figure for figure in figures if str(year) in figure.label]
-    place = folded.find(str(year))
-    if labelled:
+    named = sentence.names_year(year)
+    if labelled or named is None:
         return labelled
-    if place < 0:
-        return []
-    following = re.search(r"20\d\d", folded[place + 4 :])
-    end = place + 4 + following.start() if following else len(folded)
-    return [figure for figure in figures if place <= figure.start < end]
+    following = re.search(r"20\d\d", sentence.folded[named[1] :])
+    end = named[1] + following.start() if following else len(sentence.folded)
+    return [figure for figure in figures if named[0] <= figure.start < end]
 
 
 def _nearness(figure: Figure, folded: str, weighted: Sequence[Weighted], share_asked: bool) -> float:

@@ -170,6 +170,7 @@ def _remaining_words(folded: str, language: Language) -> Iterator[tuple[int, Con
     """Yield the content words that no lexicon entry covers."""
     words = lexicon.load("questions")
     stop, light = set(words["stop"]["zh"]), set(words["light_verbs"]["zh"])
+    folded = lexicon.cue("scope", "noise").sub(lambda match: " " * len(match[0]), folded)
     position = 0
     for word, tag in rjieba.tag(folded):
         start = folded.find(word, position)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
+from rag import lexicon
 from rag.catalog import Catalog
 from rag.folding import fold
 from rag.questions import Concept
@@ -41,6 +42,16 @@ class Sentence:
     def folded(self) -> str:
         """The sentence as matched."""
         return self.passage.folded[self.start : self.end]
+
+    def names_year(self, year: int) -> tuple[int, int] | None:
+        """Return where it names a year, by its number or, the year before the report's, as 上年 or 去年; else None."""
+        place = self.folded.find(str(year))
+        if place >= 0:
+            return place, place + 4
+        if self.passage.report.year != year + 1:
+            return None
+        match = lexicon.cue("asked", "year_before").search(self.folded)
+        return match.span() if match else None
 
 
 @dataclass(frozen=True)

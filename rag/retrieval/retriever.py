@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from rag.retrieval.fusion import fuse, spread
 from rag.retrieval.matching import Match, Weighted, is_instruction, match_passage, weigh
 from rag.retrieval.names import with_pinyin_names
 from rag.retrieval.scope import Scope
-from rag.types import Context, Hit, SectionKind
+from rag.types import Context, Hit, Route, SectionKind
 
 CANDIDATE_CHUNKS = 60
 PINYIN_REPORTS = 12
@@ -144,15 +143,18 @@ class Retriever:
     def _matches(
         passages: dict[Place, Passage], weighted: Sequence[Weighted], question: Question, scope: Scope
     ) -> tuple[Match, ...]:
-        years = re.compile("|".join(str(year) for year in scope.absent_years)) if scope.absent_years else None
         found = [
             match
             for passage in passages.values()
             for match in match_passage(passage, weighted, question)
             if not is_instruction(match.sentence.folded)
-            and (years is None or question.route == "compare" or years.search(match.sentence.folded))
+            and (question.route is Route.COMPARE or _names_a_year(match, scope.absent_years))
         ]
         return tuple(sorted(found, key=lambda match: -match.score))
+
+
+def _names_a_year(match: Match, years: Sequence[int]) -> bool:
+    return not years or any(match.sentence.names_year(year) for year in years)
 
 
 def _place(passage: Passage) -> Place:
