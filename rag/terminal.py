@@ -59,10 +59,16 @@ def show_inventory(rows: Sequence[InventoryRow]) -> str:
 
 def missing_years(metas: Sequence[ReportMeta]) -> list[tuple[str, int]]:
     """Return (office, year) for every year between an office's first and last report that has none."""
+    regions: dict[str, set[str]] = defaultdict(set)
+    for meta in metas:
+        if meta.office and meta.region:
+            regions[meta.office].add(meta.region)
     years: dict[tuple[str, str], set[int]] = defaultdict(set)
     for meta in metas:
         if meta.office and meta.year:
-            years[(meta.region or "", meta.office)].add(meta.year)
+            # A report that leaves its region out is its only namesake's.
+            known = next(iter(regions[meta.office])) if len(regions[meta.office]) == 1 else ""
+            years[(meta.region or known, meta.office)].add(meta.year)
     return [
         (region + office, year)
         for (region, office), known in sorted(years.items())

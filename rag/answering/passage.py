@@ -25,6 +25,9 @@ ENOUGH_DIRECT = 0.2
 """Share that it must meet by its own words."""
 NEARLY_AS_GOOD = 0.85
 SENTENCES, LIST_ITEMS, REPORTS = 3, 8, 5
+LONGEST_RUN_IN_HEADING = 32
+LONGEST_ITEM = 160
+"""Characters of a list's item, with the sentences that explain it."""
 CONTINUES = lexicon.cue("asked", "continues")
 ITEM = lexicon.cue("asked", "item")
 
@@ -136,7 +139,8 @@ def _with_continuations(sentences: Sequence[Sentence], question: Question, limit
         siblings = sentence.passage.sentences
         place = siblings.index(sentence)
         following = siblings[place + 1 : place + 1 + limit]
-        announces = sentence.text.rstrip().endswith(("：", ":")) or len(sentence.text) < 12
+        run_in_heading = ITEM.search(sentence.folded) is not None and len(sentence.text) < LONGEST_RUN_IN_HEADING
+        announces = sentence.text.rstrip().endswith(("：", ":")) or len(sentence.text) < 12 or run_in_heading
         for index, next_sentence in enumerate(following):
             if (
                 not (announces and index == 0)
@@ -160,10 +164,23 @@ def _section_items(question: Question, passages: Sequence[Passage]) -> list[Repo
         items = [sentence for sentence in sentences if ITEM.search(sentence.folded)]
         top_headings = {sentence for sentence in items if _is_top_heading(sentence)}
         items = [sentence for sentence in items if sentence not in top_headings]
+        items = [_explained(item, sentences) for item in items]
         picked = items or [sentence for sentence in sentences if not _is_top_heading(sentence)]
         if picked:
             answers.append(ReportAnswer(picked[0].passage.report, tuple(picked[: LIST_ITEMS + 4])))
     return answers
+
+
+def _explained(item: Sentence, sentences: Sequence[Sentence]) -> Sentence:
+    """Extend an item by the sentences of its paragraph that explain it, up to the next item."""
+    end = item.end
+    for sentence in sentences[sentences.index(item) + 1 :]:
+        if sentence.passage is not item.passage or ITEM.search(sentence.folded):
+            break
+        if sentence.end - item.start > LONGEST_ITEM:
+            break
+        end = sentence.end
+    return Sentence(item.passage, item.start, end)
 
 
 def _is_top_heading(sentence: Sentence) -> bool:

@@ -56,7 +56,7 @@ def refuse_scope(question: Question, available: Sequence[ReportMeta]) -> Draft:
     shown = phrase(language, "separator").join(list(offices)[:NAMES_SHOWN]) + (
         "…" if len(offices) > NAMES_SHOWN else ""
     )
-    text = opening + (" " + phrase(language, "available", names=shown) if offices else "")
+    text = opening + (("" if language == "zh" else " ") + phrase(language, "available", names=shown) if offices else "")
     return Draft(text, Route.REFUSED)
 
 

@@ -76,6 +76,9 @@ def indicator_of(place: Place, known: str) -> Indicator:
     noun, verb = _noun_before(before)
     after = "" if place.shared and is_transition(place.after) else _noun_after(place.after)
     shared = place.shared and after == place.after.strip()
+    whose, of, _ = after.partition("的")
+    if shared and of and whose:
+        after, shared = whose, False
     if after and verb and not noun and MONEY.search(place.figure.unit):
         return Indicator((verb, after), verb + after)
     if after and not shared and (not noun or _is_direct(place, after)):

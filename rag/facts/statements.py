@@ -36,10 +36,16 @@ def states_something(folded: str, figure: Figure) -> bool:
 
 
 def _is_time_or_number(folded: str, figure: Figure, before: str, after: str) -> bool:
-    """晚7点至10点 is a time, 4个月 a while, the 5.6 that a paragraph begins with its number."""
+    """晚7点至10点 is a time, 4个月 a while, 两人 a pronoun, the 5.6 at the beginning a number."""
     if figure.unit == "点" and _cue("clock").search(before):
         return True
     if figure.unit == "个" and after.startswith("月"):
+        return True
+    if (
+        _cue("pronoun").match(figure.text)
+        and re.match(r"[^,，。;；、)）]", after)
+        and not re.search(r"[^,，。;；]$", before)
+    ):
         return True
     return not folded[: figure.start].strip() and re.match(r"\d+\.\d+\s", figure.text) is not None
 

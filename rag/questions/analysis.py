@@ -112,7 +112,9 @@ def _analyse_alone(text: str, metas: Sequence[ReportMeta]) -> Question:
     mention = find_mentions(text, metas, language)
     wording = _wording()
     lowered = fold(mention.rest)
-    concepts, manner = find_concepts(mention.rest, language)
+    # Of several sentences the first asks; the others tell how to answer (请逐个说明依据).
+    asking = re.split(r"(?<=[?？])", mention.rest, maxsplit=1)[0]
+    concepts, manner = find_concepts(asking if re.search(r"\w{4}", asking) else mention.rest, language)
     sections = tuple(
         SectionKind(kind) for kind, cues in wording["sections"].items() if re.search(cues[language], lowered)
     )

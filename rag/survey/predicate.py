@@ -81,7 +81,9 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
     nearly = [item for item in substantial if item.weight >= NEARLY_AS_HEAVY * heaviest]
     # What is said of the others comes last in Chinese (行政官司打输) and first in English (lost a lawsuit).
     focus = nearly[-1 if question.language == "zh" else 0]
-    beside = tuple(item for item in substantial if item is not focus and item.concept.kind != "light")
+    # A general dictionary's guess does not decide whether a report speaks of a term of the field.
+    telling = ("lexicon", "quoted", "word") if focus.concept.kind in ("lexicon", "quoted") else ("translated", "word")
+    beside = tuple(item for item in substantial if item is not focus and item.concept.kind in telling)
     planned = question.planned and not question.lack
     sections = tuple(kind for kind in question.sections if kind is not SectionKind.PLAN)
     return Predicate(
