@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.answering.draft import Draft
-from rag.answering.figures import asked_figure, figure_quality, heaviest_of, states_none
+from rag.answering.figures import asked_figure, figure_quality, heaviest_of, preferred_units, states_none
 from rag.answering.passage import ENOUGH_COVERAGE, ENOUGH_DIRECT
 from rag.answering.quoting import quote_span
 from rag.answering.wording import gloss, number_text, office_name, phrase, quoted
@@ -177,7 +177,7 @@ def _conclusion(question: Question, rows: Sequence[Row]) -> list[str]:
     known = [row for row in rows if row.value is not None]
     language = question.language
     if question.total:
-        return _total(known, rows, language)
+        return _total(question, known, rows)
     if question.superlative and len(known) > 2:
         return _superlative(question, known, language)
     if len(known) == 2:
@@ -251,9 +251,17 @@ def _superlative(question: Question, known: Sequence[Row], language: Language) -
     return [phrase(language, question.superlative or "most", office=name, figure=figure)]
 
 
-def _total(known: Sequence[Row], rows: Sequence[Row], language: Language) -> list[str]:
+def _commonest_unit(question: Question, known: Sequence[Row]) -> str:
+    """Return the unit that most figures have, one that the question names before others."""
+    units = [row.figure.unit for row in known if row.figure]
+    named = preferred_units(question)
+    return max(units, key=lambda unit: (unit in named, units.count(unit)), default="")
+
+
+def _total(question: Question, known: Sequence[Row], rows: Sequence[Row]) -> list[str]:
     """Add what may be added: figures of one unit or units that convert into it; name what was left out."""
-    unit = next((row.figure.unit for row in known if row.figure), "")
+    language = question.language
+    unit = _commonest_unit(question, known)
     added = [row for row in known if row.figure is None or convertible(row.figure.unit, unit) is not None]
     if not added:
         return []

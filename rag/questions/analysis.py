@@ -104,6 +104,11 @@ def analyse(
     question = _analyse_alone(text, metas)
     if history:
         question = _carry_over(question, [_analyse_alone(turn.question.strip(), metas) for turn in history])
+        reported = {meta.year for meta in metas if (meta.office, meta.region) in question.offices}
+        if not set(question.years) & reported and not _analyse_alone(text, metas).years and reported:
+            # The year was another office's; this one has no report for it.
+            relative = re.search(_wording()["year_before"][question.language], fold(text))
+            question = question if relative else replace(question, years=())
     return replace(question, route=route) if route else question
 
 
