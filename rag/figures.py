@@ -50,8 +50,8 @@ def _pattern() -> re.Pattern[str]:
     behind = "|".join(word for group in words["after_unit"].values() for word in group)
     number = rf"(?:{ARABIC}|{CHINESE})"
     return re.compile(
-        rf"(?:(?P<before>{before})\s*)?(?:(?P<fraction>百分之)(?P<percent>{number})"
-        rf"|(?<![\d.])(?P<number>{number})\s*(?P<scale>[万亿千百十]?)(?:\s*[-~—至到]\s*(?P<high>{number})\s*(?P<high_scale>[万亿千百十]?))?"
+        rf"(?:(?<![履签违特邀解续预])(?P<before>{before})\s*)?(?:(?P<fraction>百分之)(?P<percent>{number})"
+        rf"|(?<![\d.唯])(?P<number>{number})\s*(?P<scale>[万亿千百十]?)(?:\s*[-~—至到]\s*(?P<high>{number})\s*(?P<high_scale>[万亿千百十]?))?"
         rf"(?P<after>{after})?(?P<late_scale>[万亿]?)\s*(?P<unit>{units})(?P<behind>{behind})?)"
     )
 
