@@ -13,7 +13,7 @@ from typing import Any
 
 import pdfplumber
 import pypdfium2
-from pypdfium2.raw import FPDF_ERR_PASSWORD, FPDF_PAGEOBJ_PATH
+from pypdfium2.raw import FPDF_ERR_PASSWORD, FPDF_PAGEOBJ_PATH, FPDFPath_CountSegments
 
 from rag.errors import DamagedFile, EncryptedFile, ScannedPdf
 from rag.loading.blocks import join_pieces, table_row, visible
@@ -22,6 +22,8 @@ from rag.loading.pdf_lines import Character, Line, characters_to_lines, without_
 from rag.loading.pdf_paragraphs import paragraphs
 from rag.types import Block
 
+_LEAST_TABLE_SEGMENTS = 7
+"""Pen moves and strokes of the least ruled table: a frame and one line that divides it."""
 _TAIL = 2048
 _UNMAPPED_LIMIT = 0.2
 _MADE_UP_TITLE = re.compile(r"microsoft word.*|.*\.(?:docx?|wps|pdf|txt)|untitled|无标题|文档\s*\d*", re.IGNORECASE)
@@ -138,9 +140,9 @@ def _read_page(page: Any, finder: Any, number: int) -> _Page:  # noqa: ANN401 - 
 
 
 def _find_tables(page: Any, finder: Any) -> list[Any]:  # noqa: ANN401
-    """Find the ruled tables; most pages draw no lines at all and are not searched."""
-    drawn = sum(1 for _ in page.get_objects(filter=(FPDF_PAGEOBJ_PATH,), max_depth=3))
-    if finder is None or not drawn:
+    """Find the ruled tables; a page that draws too little for one, a rule under its header, is not searched."""
+    paths = page.get_objects(filter=(FPDF_PAGEOBJ_PATH,), max_depth=3)
+    if finder is None or sum(FPDFPath_CountSegments(path.raw) for path in paths) < _LEAST_TABLE_SEGMENTS:
         return []
     try:
         return [table for table in finder.find_tables() if _is_table(table)]
