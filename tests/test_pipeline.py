@@ -84,6 +84,12 @@ def test_a_survey_gives_every_report_a_verdict(rag, question):
     assert "3/3" in answer.answer or "3 of 3" in answer.answer
 
 
+@pytest.mark.parametrize("question", ["哪些单位没有提到法律顾问？", "Which reports do not mention a legal adviser?"])
+def test_silence_can_be_asked_for(rag, question):
+    verdicts = {row.source: row.verdict for row in rag.ask(question).survey.rows}
+    assert verdicts == {"song.txt": Verdict.NO, "song23.txt": Verdict.NO, "lin.md": Verdict.YES}
+
+
 def test_an_instruction_in_a_report_is_told_and_not_obeyed(rag):
     answer = rag.ask("哪些街道不具备行政执法权?")
     assert any("lin.md" in note for note in answer.notes)

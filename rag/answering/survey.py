@@ -82,17 +82,14 @@ def _name(predicate: Predicate) -> str:
 
 
 def _label(verdict: Verdict, predicate: Predicate, language: Language) -> str:
-    kind = (
-        "mention"
-        if predicate.mention
-        else "planned"
-        if predicate.planned
-        else "degree"
-        if predicate.degree
-        else "lack"
-        if predicate.lack
-        else "yes"
+    asked = (
+        ("silence", predicate.silence),
+        ("mention", predicate.mention),
+        ("planned", predicate.planned),
+        ("degree", predicate.degree),
+        ("lack", predicate.lack),
     )
+    kind = next((name for name, is_asked in asked if is_asked), "yes")
     stated = phrase(language, f"predicate_{kind}", name=_name(predicate))
     return phrases(language, "verdicts")[verdict.value].format(predicate=stated)
 

@@ -101,6 +101,9 @@ def _verdict(predicate: Predicate, found: list[Evidence]) -> tuple[Verdict, tupl
     saying = [item for item in ranked if predicate.supports(item.stance)]
     denying = [item for item in ranked if predicate.contradicts(item.stance)]
     undecided = [item for item in ranked if predicate.undecided(item.stance)]
+    if predicate.silence:
+        # Asked for silence, a mention is the contrary, and silence is what was asked for.
+        return (Verdict.NO, tuple(saying[:EVIDENCE_SHOWN])) if saying else (Verdict.YES, ())
     if saying and denying:
         return Verdict.MIXED, (saying[0], denying[0])
     if saying:

@@ -27,6 +27,7 @@ class Predicate:
         degree: True if too little of it is asked for.
         planned: True if plans for it are asked for.
         mention: True if a mere mention is enough.
+        silence: True if the reports that do not mention it are asked for.
         sections: Section kinds to judge by; empty: all.
     """
 
@@ -37,6 +38,7 @@ class Predicate:
     degree: bool
     planned: bool
     mention: bool
+    silence: bool
     sections: tuple[SectionKind, ...]
 
     def supports(self, stance: Stance) -> bool:
@@ -93,7 +95,8 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
         lack=question.lack,
         degree=question.lack_of_degree,
         planned=planned,
-        mention=question.mention and not question.lack,
+        mention=question.mention,
+        silence=question.mention and question.lack,
         sections=sections if not question.lack_of_degree else (),
     )
 
