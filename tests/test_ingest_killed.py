@@ -83,11 +83,15 @@ def test_twenty_kills_lose_nothing(tmp_path):
     duration = time.monotonic() - began
     assert process.returncode == 0
 
-    kills = 0
-    for edition in range(1, TRIES + 1):
+    kills = edition = 0
+    while kills < TRIES and edition < 4 * TRIES:
+        edition += 1
         write_reports(reports, edition)
         told, killed = killed_run(reports, store, moments.uniform(0, duration))
         kills += killed
+        if not killed:
+            # It was done before the kill: a machine that has become quicker needs an earlier one.
+            duration *= 0.8
         stored = texts(store)
         assert len(stored) == FILES
         assert all(f"第{edition}版" in stored[source] for source in told)
@@ -98,4 +102,4 @@ def test_twenty_kills_lose_nothing(tmp_path):
         with Catalog.open(store) as catalog, Index.open(catalog, owner=True) as index:
             assert index.verify().problems == ()
         assert all(f"第{edition}版" in text for text in texts(store).values())
-    assert kills > TRIES // 2
+    assert kills == TRIES
