@@ -153,6 +153,11 @@ def asked_figure(
         return None
     if not belongs(sentence, question, weighted) or states_none(sentence, weighted):
         return None
+    own = sentence.passage.report.year
+    if own is not None and own in (question.years if year is None else (year,)):
+        # 受理2015件，上年为1846件: the report's own year is asked for.
+        earlier = _of_year(figures, sentence, own - 1)
+        figures = [figure for figure in figures if figure not in earlier] or figures
     of_years = (_of_year(figures, sentence, wanted) for wanted in _years_wanted(sentence, question, year))
     figures = next((found for found in of_years if found), figures)
     return _nearest(figures, sentence, weighted, SHARE_ASKED.search(fold(question.text)) is not None)
@@ -163,6 +168,8 @@ def _years_wanted(sentence: Sentence, question: Question, year: int | None) -> l
     if year is not None:
         return [year]
     own = sentence.passage.report.year
+    if own in question.years:
+        return [own] if own else []
     return [*question.years, *([own] if sentence.passage.header and own else [])]
 
 
