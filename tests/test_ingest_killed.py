@@ -70,6 +70,7 @@ def killed_run(reports, store, delay):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 def test_twenty_kills_lose_nothing(tmp_path):
     reports, store = tmp_path / "reports", tmp_path / "store"
     reports.mkdir()
