@@ -143,7 +143,7 @@ def _is_transition(earlier: Place, later: Place) -> bool:
 
 
 def _is_earlier_state(place: Place, following: Place) -> bool:
-    before = re.search(lexicon.load("facts")["transition_before"], place.before.strip())
+    before = lexicon.cue("facts", "transition_before").search(place.before.strip())
     return before is not None and _is_transition(place, following)
 
 
@@ -164,7 +164,7 @@ def _facts_of_row(meta: ReportMeta, paragraph: Paragraph, header: str) -> Iterat
 def _without_index_column(row: str, header: str) -> tuple[str, str]:
     """Blank a first column that only numbers the rows; offsets stay."""
     first = header.lstrip("| ").split("|")[0].strip()
-    if not re.match(lexicon.load("facts")["index_column"], fold(first)):
+    if not lexicon.cue("facts", "index_column").match(fold(first)):
         return row, header
     return _blank_first_cell(row), _blank_first_cell(header)
 
@@ -181,7 +181,7 @@ def _year_of_row(header: str, row: str) -> int | None:
         return None
     for column, cell in zip(columns, cells, strict=True):
         match = re.fullmatch(r"(20\d\d)(年度?)?", fold(cell))
-        if match and re.match(lexicon.load("facts")["year_column"], fold(column)):
+        if match and lexicon.cue("facts", "year_column").match(fold(column)):
             return int(match[1])
     return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from rag import lexicon
 from rag.facts.clauses import JOINT, Place
@@ -38,9 +38,7 @@ class Indicator:
         return "" if _cue("connective").match(text) else "".join(self.parts)
 
 
-@cache
-def _cue(name: str) -> re.Pattern[str]:
-    return re.compile(lexicon.load("facts")[name])
+_cue = partial(lexicon.cue, "facts")
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import partial
 
 from rag import lexicon
 from rag.facts.clauses import BORDER, Place
@@ -12,14 +12,7 @@ from rag.types import SectionKind
 EXPLICIT = re.compile(r"(?<!\d)(20\d\d)(?=年)")
 
 
-@cache
-def _cue(name: str) -> re.Pattern[str]:
-    return re.compile(lexicon.load("facts")[name])
-
-
-@cache
-def _already() -> re.Pattern[str]:
-    return re.compile(lexicon.load("polarity")["already"])
+_cue = partial(lexicon.cue, "facts")
 
 
 def year_of(folded: str, place: Place, report_year: int | None, planned: bool, since: int = 0) -> int | None:
@@ -94,7 +87,7 @@ def without_year(label: str) -> str:
 def is_planned(folded: str, place: Place, section: SectionKind, report_year: int | None) -> bool:
     """Tell whether a figure is meant for later: told as a plan, or standing among the plans with nothing against it."""
     clause = folded[place.left : place.right]
-    if _already().search(folded[: place.right]):
+    if lexicon.cue("polarity", "already").search(folded[: place.right]):
         return False
     named = [int(match[1]) for match in EXPLICIT.finditer(clause)]
     if report_year is not None and named and max(named) <= report_year:

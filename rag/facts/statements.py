@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import partial
 
 from rag import lexicon
 from rag.figures import CHINESE, Figure
@@ -15,9 +15,7 @@ LONGEST_NAME = 24
 """Characters of a quoted name, at most; what is longer is a quotation."""
 
 
-@cache
-def _cue(name: str) -> re.Pattern[str]:
-    return re.compile(lexicon.load("facts")[name])
+_cue = partial(lexicon.cue, "facts")
 
 
 def states_something(folded: str, figure: Figure) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -175,4 +174,4 @@ def _figures(text: str, header: str) -> tuple[Figure, ...]:
 
 def is_instruction(folded: str) -> bool:
     """Tell whether a text addresses the reader's software; it is quoted as text, never taken as evidence."""
-    return bool(re.search(lexicon.load("polarity")["instruction"], folded))
+    return lexicon.cue("polarity", "instruction").search(folded) is not None

@@ -5,9 +5,8 @@ Pure functions over folded text; the cues stand in ``rag/lexicon/polarity.yaml``
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
-from functools import cache
+from functools import partial
 
 from rag import lexicon
 from rag.questions import Concept
@@ -32,9 +31,7 @@ class Stance(StrEnum):
     OTHERS = "others"
 
 
-@cache
-def _cue(name: str) -> re.Pattern[str]:
-    return re.compile(lexicon.load("polarity")[name])
+_cue = partial(lexicon.cue, "polarity")
 
 
 def clause_around(folded: str, start: int, end: int) -> tuple[int, int]:
