@@ -120,12 +120,12 @@ def belongs(sentence: Sentence, question: Question, weighted: Sequence[Weighted]
 def asked_figures(sentence: Sentence, question: Question, weighted: Sequence[Weighted]) -> list[Figure]:
     """Return the figures of a sentence that the question asks for: a count, a share, or one of each if it asks both."""
     folded = fold(question.text)
-    if not belongs(sentence, question, weighted):
-        return []
     both = SHARE_ASKED.search(folded) and COUNT_ASKED.search(SHARE_PHRASE.sub("", folded))
     if not both:
         figure = asked_figure(sentence, question, weighted)
         return [figure] if figure else []
+    if not belongs(sentence, question, weighted):
+        return []
     figures = fitting(figures_of(sentence), None)
     shares = [figure for figure in figures if unit_class(figure.unit) == "share"]
     counts = [figure for figure in figures if unit_class(figure.unit) != "share"]

@@ -60,12 +60,10 @@ def answer_from_passages(question: Question, scope: Scope, retrieval: Retrieval,
     good = [match for match in retrieval.matches if _answers(match, question, retrieval.weighted)]
     if not good:
         return refuse(question, scope, retrieval)
-    figures_wanted = "number" in question.asked
-    if figures_wanted:
-        with_figure = [match for match in good if _gives_figure(match, question, retrieval.weighted)]
-        if not with_figure:
+    if "number" in question.asked:
+        good = _settling_the_number(good, question, retrieval.weighted)
+        if not good:
             return refuse(question, scope, retrieval, "refusal_no_figure")
-        good = sorted(with_figure, key=lambda match: -_figure_score(match, question, retrieval.weighted))
     answers = _by_report(good, question, retrieval.weighted, passages)
     return _compose(question, scope, retrieval, answers, passages)
 
@@ -83,14 +81,15 @@ def _answers(match: Match, question: Question, weighted: Sequence[Weighted]) -> 
     return met or (heaviest.concept.kind not in ("lexicon", "quoted") and match.coverage >= ENOUGH_WITHOUT_HEAVIEST)
 
 
-def _figure_score(match: Match, question: Question, weighted: Sequence[Weighted]) -> float:
-    figures = asked_figures(match.sentence, question, weighted)
-    near = max((figure_quality(match.sentence, figure, weighted) for figure in figures), default=0.5)
-    return match.score + 0.3 * near
-
-
-def _gives_figure(match: Match, question: Question, weighted: Sequence[Weighted]) -> bool:
-    return bool(asked_figures(match.sentence, question, weighted)) or states_none(match.sentence, weighted)
+def _settling_the_number(matches: Sequence[Match], question: Question, weighted: Sequence[Weighted]) -> list[Match]:
+    """Return the sentences that give the figure asked for or say that there was none, the surest first."""
+    scored = []
+    for match in matches:
+        figures = asked_figures(match.sentence, question, weighted)
+        if figures or states_none(match.sentence, weighted):
+            near = max((figure_quality(match.sentence, figure, weighted) for figure in figures), default=0.5)
+            scored.append((match.score + 0.3 * near, match))
+    return [match for _, match in sorted(scored, key=lambda item: -item[0])]
 
 
 def _by_report(

@@ -101,11 +101,11 @@ def analyse(
             f"The question has {len(text):,} characters; the limit is {LONGEST_QUESTION:,}. "
             "Ask one thing in fewer words."
         )
-    question = _analyse_alone(text, metas)
+    alone = question = _analyse_alone(text, metas)
     if history:
-        question = _carry_over(question, [_analyse_alone(turn.question.strip(), metas) for turn in history])
+        question = _carry_over(alone, [_analyse_alone(turn.question.strip(), metas) for turn in history])
         reported = {meta.year for meta in metas if (meta.office, meta.region) in question.offices}
-        if not set(question.years) & reported and not _analyse_alone(text, metas).years and reported:
+        if not set(question.years) & reported and not alone.years and reported:
             # The year was another office's; this one has no report for it.
             relative = re.search(_wording()["year_before"][question.language], fold(text))
             question = question if relative else replace(question, years=())

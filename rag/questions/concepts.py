@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Literal
@@ -80,8 +80,8 @@ def _alternation(patterns: list[str] | None) -> re.Pattern[str] | None:
 
 
 @cache
-def _vocabulary() -> tuple[dict[str, _Entry], re.Pattern[str], dict[str, _Entry], re.Pattern[str]]:
-    """Question forms of every concept, Chinese and English, each with a pattern that prefers longer forms."""
+def _vocabulary() -> tuple[dict[str, _Entry], re.Pattern[str], list[_Entry], re.Pattern[str]]:
+    """Question forms of every concept, with patterns that prefer longer ones; English entries in pattern order."""
     chinese: dict[str, _Entry] = {}
     english: dict[str, _Entry] = {}
     for group in lexicon.load("concepts"):
@@ -93,19 +93,21 @@ def _vocabulary() -> tuple[dict[str, _Entry], re.Pattern[str], dict[str, _Entry]
             chinese.setdefault(form, entry)
         for form in group.get("en", ()):
             english.setdefault(form.lower(), entry)
-    return chinese, _longest_first(chinese), english, _english_pattern(english)
+    chinese_pattern = re.compile("|".join(map(re.escape, _longest_first(chinese))))
+    english_forms = _longest_first(english)
+    return chinese, chinese_pattern, [english[form] for form in english_forms], _english_pattern(english_forms)
 
 
-def _longest_first(forms: dict[str, _Entry]) -> re.Pattern[str]:
-    return re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
+def _longest_first(forms: Iterable[str]) -> list[str]:
+    return sorted(forms, key=len, reverse=True)
 
 
-def _english_pattern(forms: dict[str, _Entry]) -> re.Pattern[str]:
+def _english_pattern(forms: Sequence[str]) -> re.Pattern[str]:
     """Match each form as whole words, hyphens and spaces alike, the last word in singular or plural."""
     alternatives = [
         re.sub(r"(\\ |\\-|-| )", r"[\\s-]", re.escape(form[:-1] if form.endswith("y") else form))
         + ("(?:y|ies)" if form.endswith("y") else "(?:s|es|ed|d|ing)?")
-        for form in sorted(forms, key=len, reverse=True)
+        for form in forms
     ]
     return re.compile("|".join(rf"(?P<f{index}>\b{text}\b)" for index, text in enumerate(alternatives)))
 
@@ -155,10 +157,11 @@ def _take_chinese(folded: str, found: list[tuple[int, Concept]]) -> str:
 
 
 def _take_english(folded: str, found: list[tuple[int, Concept]]) -> str:
-    _, _, forms, pattern = _vocabulary()
-    ordered, whole = sorted(forms, key=len, reverse=True), folded
+    _, _, entries, pattern = _vocabulary()
+    whole = folded
     for match in pattern.finditer(whole):
-        entry = forms[ordered[int((match.lastgroup or "f0")[1:])]]
+        # Plural and spelling may differ from the form, so the group that matched tells it.
+        entry = entries[int((match.lastgroup or "f0")[1:])]
         if entry.requires and not entry.requires.search(whole):
             continue
         found.append((match.start(), entry.concept(match[0])))
