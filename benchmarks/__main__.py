@@ -9,7 +9,6 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 STORE = ROOT / "vectorstore" / "demo"
-REAL_GOLD = ROOT.parent / "shared" / "gold" / "reports.public.jsonl"
 
 COMMANDS = (
     ("Sample corpus into the store", ["ingest.py", "data/reports", "--store", str(STORE)]),

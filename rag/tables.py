@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
 from rag.figures import ARABIC, CHINESE, Figure, known_unit, parse_figures, parse_number
 from rag.folding import fold
+from rag.types import Paragraph
 
 CELL = re.compile(r"[^|]+")
 BARE_NUMBER = re.compile(rf"(?:{ARABIC}|{CHINESE})%?")
 UNIT_IN_BRACKETS = re.compile(r"[(（]\s*(?:单位\s*[:：]\s*)?([^()（）]{1,5})\s*[)）]")
 UNIT_COLUMN = "单位"
+
+
+def with_headers(paragraphs: Iterable[Paragraph]) -> Iterator[tuple[Paragraph, str]]:
+    """Yield each paragraph with the first row of the table it stands in; empty for what is no table row."""
+    header = ""
+    for paragraph in paragraphs:
+        header = (header or paragraph.text) if paragraph.kind == "table_row" else ""
+        yield paragraph, header
 
 
 def cell_figures(row: str, header: str) -> tuple[Figure, ...]:

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.answering.draft import Draft
-from rag.answering.figures import asked_figure, figure_quality, heaviest_of, preferred_units, states_none
-from rag.answering.passage import ENOUGH_COVERAGE, ENOUGH_DIRECT
-from rag.answering.quoting import quote_span
+from rag.answering.figures import asked_figure, fact_of, figure_quality, heaviest_of, preferred_units, states_none
+from rag.answering.passage import meets_enough
+from rag.answering.quoting import cite_sentence
 from rag.answering.wording import gloss, number_text, office_name, phrase, quoted
 from rag.citations import Marker
 from rag.figures import Figure, convertible
 from rag.questions import Concept, Question, distinct_offices
-from rag.retrieval import Match, Retrieval, Scope, Sentence, Weighted
-from rag.types import Fact, Language, ReportMeta
+from rag.retrieval import Retrieval, Scope, Sentence, Weighted
+from rag.types import Citation, Fact, Language, ReportMeta
 
 NONE_QUALITY = 0.4
 """How surely a sentence that states none answers, beside a figure's nearness."""
@@ -45,6 +45,25 @@ class Row:
             return self.figure.value
         return 0.0 if self.none_stated else None
 
+    @property
+    def shown(self) -> str:
+        """The figure as written; 0 where the report says that there was none."""
+        return self.figure.text if self.figure is not None else "0"
+
+    @property
+    def inexact(self) -> bool:
+        """True if the figure is told as about, over or the like."""
+        return self.figure is not None and self.figure.qualifier not in ("exact", "percent")
+
+
+def _one_office(rows: Sequence[Row]) -> bool:
+    return distinct_offices([(row.meta.office or row.meta.source, row.meta.region) for row in rows]) == 1
+
+
+def _readable_in(rows: Sequence[Row], unit: str) -> list[Row]:
+    """Return the rows whose figure can be read in a unit; a stated none can be read in any."""
+    return [row for row in rows if row.figure is None or convertible(row.figure.unit, unit) is not None]
+
 
 def tabulate(question: Question, scope: Scope, retrieval: Retrieval) -> list[Row]:
     """Return one row an office and year: every report in scope, and the absent years that another report states."""
@@ -63,7 +82,7 @@ def _row_of(meta: ReportMeta, question: Question, retrieval: Retrieval, year: in
     best: tuple[float, Row] | None = None
     for match in retrieval.matches:
         sentence = match.sentence
-        if sentence.passage.report.id != meta.id or not _good(match):
+        if sentence.passage.report.id != meta.id or not meets_enough(match):
             continue
         if year is not None and sentence.names_year(year) is None:
             continue
@@ -85,10 +104,6 @@ def _named_own_year(sentence: Sentence, meta: ReportMeta) -> int | None:
     return meta.year if meta.year is not None and str(meta.year) in sentence.folded else None
 
 
-def _good(match: Match) -> bool:
-    return match.coverage >= ENOUGH_COVERAGE and match.direct >= ENOUGH_DIRECT
-
-
 def answer_by_comparison(question: Question, scope: Scope, retrieval: Retrieval, rows: Sequence[Row]) -> Draft:
     """Show the figures side by side with what follows from them; every number cited or computed from cited ones."""
     language = question.language
@@ -97,23 +112,15 @@ def answer_by_comparison(question: Question, scope: Scope, retrieval: Retrieval,
     facts: list[Fact] = []
     quotes: list[str] = []
     for row in rows:
-        number = _cite(row, marker)
-        lines.append(_table_line(row, number, language))
-        if number is not None and row.sentence is not None:
-            quote = marker.citations[number - 1].quote
-            line = f"- {quoted(language, quote, number)}"
-            if line not in quotes:
-                quotes.append(line)
-        if number is not None and row.figure is not None:
-            figure = row.figure
-            indicator = (
-                next((c.name for c in question.concepts if c.mentioned(row.sentence.folded)), "")
-                if row.sentence
-                else ""
-            )
-            facts.append(
-                Fact(row.meta.office, row.year, indicator, figure.value, figure.unit, figure.qualifier, number)
-            )
+        citation = _cite(row, marker)
+        lines.append(_table_line(row, citation, language))
+        if citation is None or row.sentence is None:
+            continue
+        line = f"- {quoted(language, citation.quote, citation.marker)}"
+        if line not in quotes:
+            quotes.append(line)
+        if row.figure is not None:
+            facts.append(fact_of(row.figure, row.sentence, question, row.year, citation.marker))
     conclusion = _conclusion(question, rows)
     text = "\n\n".join([*conclusion, "\n".join(lines), "\n".join(quotes)])
     return Draft(
@@ -129,8 +136,7 @@ def answer_by_comparison(question: Question, scope: Scope, retrieval: Retrieval,
 def _renamed(rows: Sequence[Row], weighted: Sequence[Weighted], language: Language) -> tuple[str, ...]:
     """Warn where one office calls what is counted by different names in different years."""
     heaviest = heaviest_of(weighted)
-    offices = [(row.meta.office or row.meta.source, row.meta.region) for row in rows if row.sentence]
-    if heaviest is None or distinct_offices(offices) != 1:
+    if heaviest is None or not _one_office([row for row in rows if row.sentence]):
         return ()
     names = {row.year: _name_in(row.sentence, heaviest.concept) for row in rows if row.sentence}
     known = {name for name in names.values() if name}
@@ -145,17 +151,16 @@ def _name_in(sentence: Sentence, concept: Concept) -> str:
     return next((sentence.text[start:end] for start, end in concept.positions(sentence.folded)), "")
 
 
-def _cite(row: Row, marker: Marker) -> int | None:
+def _cite(row: Row, marker: Marker) -> Citation | None:
     if row.sentence is None:
         return None
     around = (row.figure.start, row.figure.end) if row.figure else (0, 1)
-    start, end = quote_span(row.sentence, around)
-    return marker.cite(row.sentence.passage.report, row.sentence.passage.paragraph, start, end)
+    return cite_sentence(row.sentence, marker, around)
 
 
-def _table_line(row: Row, number: int | None, language: Language) -> str:
-    figure = row.figure.text if row.figure else "0" if row.none_stated else phrase(language, "undisclosed")
-    evidence = f"[{number}]" if number else ""
+def _table_line(row: Row, citation: Citation | None, language: Language) -> str:
+    figure = phrase(language, "undisclosed") if row.value is None else row.shown
+    evidence = f"[{citation.marker}]" if citation else ""
     if row.year != row.meta.year and row.sentence is not None:
         evidence += phrase(language, "stated_by", year=row.year, source_year=row.meta.year)
     return f"| {office_name(row.meta, language)} | {row.year or '—'} | {figure} | {evidence} |"
@@ -163,14 +168,11 @@ def _table_line(row: Row, number: int | None, language: Language) -> str:
 
 def _label(row: Row, rows: Sequence[Row], language: Language) -> str:
     """Name a row by what tells it apart: its year where the office is the same, else office and year."""
-    if distinct_offices([(other.meta.office or other.meta.source, other.meta.region) for other in rows]) == 1:
-        return phrase(language, "year", year=row.year)
-    return phrase(
-        language,
-        "office_year",
-        office=office_name(row.meta, language),
-        year=row.year,
-    )
+    return phrase(language, "year", year=row.year) if _one_office(rows) else _office_and_year(row, language)
+
+
+def _office_and_year(row: Row, language: Language) -> str:
+    return phrase(language, "office_year", office=office_name(row.meta, language), year=row.year or "")
 
 
 def _conclusion(question: Question, rows: Sequence[Row]) -> list[str]:
@@ -182,10 +184,7 @@ def _conclusion(question: Question, rows: Sequence[Row]) -> list[str]:
         return _superlative(question, known, language)
     if len(known) == 2:
         return _difference(known[0], known[1], rows, language)
-    if (
-        len(known) > 2
-        and distinct_offices([(row.meta.office or row.meta.source, row.meta.region) for row in known]) == 1
-    ):
+    if len(known) > 2 and _one_office(known):
         return _difference(known[0], known[-1], rows, language)
     return []
 
@@ -196,11 +195,8 @@ def _difference(first: Row, second: Row, rows: Sequence[Row], language: Language
         units = [row.figure.unit if row.figure else "" for row in (first, second)]
         return [phrase(language, "not_comparable", first=units[0], second=units[1])]
     values = [_value_in(row, unit) for row in (first, second)]
-    inexact = any(
-        row.figure is not None and row.figure.qualifier not in ("exact", "percent") for row in (first, second)
-    )
-    notes = [phrase(language, "inexact")] if inexact else []
-    figures = [row.figure.text if row.figure else "0" for row in (first, second)]
+    notes = [phrase(language, "inexact")] if first.inexact or second.inexact else []
+    figures = [row.shown for row in (first, second)]
     if values[0] == values[1]:
         shown = figures[0] + (gloss(first.figure, language) if first.figure else "")
         return [phrase(language, "same", figure=shown), *notes]
@@ -238,17 +234,10 @@ def _value_in(row: Row, unit: str) -> float:
 
 def _superlative(question: Question, known: Sequence[Row], language: Language) -> list[str]:
     unit = next((row.figure.unit for row in known if row.figure), "")
-    comparable = [row for row in known if row.figure is None or convertible(row.figure.unit, unit) is not None]
     choose = max if question.superlative == "most" else min
-    best = choose(comparable, key=lambda row: _value_in(row, unit))
-    figure = best.figure.text if best.figure else "0"
-    name = phrase(
-        language,
-        "office_year",
-        office=office_name(best.meta, language),
-        year=best.year,
-    )
-    return [phrase(language, question.superlative or "most", office=name, figure=figure)]
+    best = choose(_readable_in(known, unit), key=lambda row: _value_in(row, unit))
+    name = _office_and_year(best, language)
+    return [phrase(language, question.superlative or "most", office=name, figure=best.shown)]
 
 
 def _commonest_unit(question: Question, known: Sequence[Row]) -> str:
@@ -262,19 +251,16 @@ def _total(question: Question, known: Sequence[Row], rows: Sequence[Row]) -> lis
     """Add what may be added: figures of one unit or units that convert into it; name what was left out."""
     language = question.language
     unit = _commonest_unit(question, known)
-    added = [row for row in known if row.figure is None or convertible(row.figure.unit, unit) is not None]
+    added = _readable_in(known, unit)
     if not added:
         return []
     total = round(sum(_value_in(row, unit) for row in added), 6)
-    terms = " + ".join(row.figure.text if row.figure else "0" for row in added)
+    terms = " + ".join(row.shown for row in added)
     parts = [phrase(language, "total", total=number_text(total), unit=unit, terms=terms)]
     left_out = [row for row in rows if row not in added]
     if left_out:
-        names = phrase(language, "separator").join(
-            phrase(language, "office_year", office=office_name(row.meta, language), year=row.year or "")
-            for row in left_out
-        )
+        names = phrase(language, "separator").join(_office_and_year(row, language) for row in left_out)
         parts.append(phrase(language, "total_left_out", names=names))
-    if any(row.figure is not None and row.figure.qualifier not in ("exact", "percent") for row in added):
+    if any(row.inexact for row in added):
         parts.append(phrase(language, "inexact"))
     return parts

@@ -12,7 +12,7 @@ from rag.questions import Concept, Question
 from rag.retrieval.corpus import Sentence
 from rag.retrieval.matching import Weighted, figures_of, mention_strength
 from rag.survey.stance import clause_around, says_none
-from rag.types import Route
+from rag.types import Fact, Route
 
 HEAVY_SHARE = 0.5
 MOST_OF_HEAVY = 0.45
@@ -228,6 +228,21 @@ def figure_quality(sentence: Sentence, figure: Figure, weighted: Sequence[Weight
     clause = sentence.folded[left:right]
     known = [item for item in weighted if mention_strength(item.concept, clause)]
     return max((_adjacency(figure, left, clause, item.concept) for item in known), default=0.0)
+
+
+def fact_of(figure: Figure, sentence: Sentence, question: Question, year: int | None, marker: int) -> Fact:
+    """Return a figure brought forward as a fact; its indicator is what the question calls it.
+
+    Args:
+        figure: A figure of the sentence.
+        sentence: The sentence that states it.
+        question: The question.
+        year: The year that the figure is for.
+        marker: Marker of the citation whose quote holds it.
+    """
+    indicator = next((concept.name for concept in question.concepts if concept.mentioned(sentence.folded)), "")
+    office = sentence.passage.report.office
+    return Fact(office, year, indicator, figure.value, figure.unit, figure.qualifier, marker)
 
 
 def states_none(sentence: Sentence, weighted: Sequence[Weighted]) -> bool:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from rag import lexicon
 from rag.answering.draft import Draft
-from rag.answering.figures import asked_figures, figure_quality, heaviest_of, states_none
-from rag.answering.quoting import quote_span
+from rag.answering.figures import asked_figures, fact_of, figure_quality, heaviest_of, states_none
+from rag.answering.quoting import cite_sentence
 from rag.answering.refusal import refuse
 from rag.answering.wording import gloss, phrase, quoted, report_name
 from rag.citations import Marker
@@ -68,9 +68,14 @@ def answer_from_passages(question: Question, scope: Scope, retrieval: Retrieval,
     return _compose(question, scope, retrieval, answers, passages)
 
 
+def meets_enough(match: Match) -> bool:
+    """Tell whether a sentence meets enough of the question's weight, and enough by its own words."""
+    return match.coverage >= ENOUGH_COVERAGE and match.direct >= ENOUGH_DIRECT
+
+
 def _answers(match: Match, question: Question, weighted: Sequence[Weighted]) -> bool:
     """Tell whether a sentence meets enough of the question, the heaviest concept among it."""
-    if match.coverage < ENOUGH_COVERAGE or match.direct < ENOUGH_DIRECT:
+    if not meets_enough(match):
         return False
     heaviest = heaviest_of(weighted)
     if heaviest is None:
@@ -247,21 +252,18 @@ def _bullet(sentence: Sentence, answer: ReportAnswer, marker: Marker, language: 
     around = None
     if answer.figures and sentence is answer.figure_sentence:
         around = (answer.figures[0].start, answer.figures[-1].end)
-    start, end = quote_span(sentence, around)
-    number = marker.cite(sentence.passage.report, sentence.passage.paragraph, start, end)
-    return f"- {quoted(language, sentence.passage.paragraph.text[start:end], number)}"
+    citation = cite_sentence(sentence, marker, around)
+    return f"- {quoted(language, citation.quote, citation.marker)}"
 
 
 def _facts(answer: ReportAnswer, marker: Marker, question: Question) -> list[Fact]:
-    facts = ((figure, _marker_of(figure, answer, marker)) for figure in answer.figures)
     sentence = answer.figure_sentence
     if sentence is None:
         return []
-    indicator = next((concept.name for concept in question.concepts if concept.mentioned(sentence.folded)), "")
     return [
-        Fact(answer.meta.office, answer.meta.year, indicator, figure.value, figure.unit, figure.qualifier, number)
-        for figure, number in facts
-        if number is not None
+        fact_of(figure, sentence, question, answer.meta.year, number)
+        for figure in answer.figures
+        if (number := _marker_of(figure, answer, marker)) is not None
     ]
 
 

@@ -1,10 +1,12 @@
-"""How much of a sentence to quote. Pure functions over offsets."""
+"""How much of a sentence to quote, and its citation."""
 
 from __future__ import annotations
 
 import re
 
+from rag.citations import Marker
 from rag.retrieval.corpus import Sentence
+from rag.types import Citation
 
 LONGEST_QUOTE = 160
 CLAUSE_BREAK = re.compile(r"[,，。;；:：!！?？]")
@@ -35,3 +37,12 @@ def quote_span(
             left = before
         else:
             return sentence.start + left, sentence.start + right
+
+
+def cite_sentence(
+    sentence: Sentence, marker: Marker, around: tuple[int, int] | None = None, longest: int = LONGEST_QUOTE
+) -> Citation:
+    """Return the citation of a sentence, shortened to whole clauses where it is long; arguments as `quote_span`."""
+    start, end = quote_span(sentence, around, longest)
+    number = marker.cite(sentence.passage.report, sentence.passage.paragraph, start, end)
+    return marker.citations[number - 1]

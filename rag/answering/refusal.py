@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rag.answering.draft import Draft
-from rag.answering.quoting import quote_span
+from rag.answering.quoting import cite_sentence
 from rag.answering.wording import office_name, phrase, quoted, report_name
 from rag.citations import Marker
 from rag.questions import Question
@@ -81,8 +81,7 @@ def _nearest(contexts: Sequence[Context], question: Question, marker: Marker) ->
         sentence = max(
             passage.sentences, key=lambda sentence: sum(concept.mentioned(sentence.folded) for concept in wanted)
         )
-        start, end = quote_span(sentence, (0, 1))
-        number = marker.cite(context.report, context.paragraph, start, end)
+        citation = cite_sentence(sentence, marker, (0, 1))
         name = report_name(context.report, question.language)
-        lines.append(f"- {name}: {quoted(question.language, context.paragraph.text[start:end], number)}")
+        lines.append(f"- {name}: {quoted(question.language, citation.quote, citation.marker)}")
     return lines

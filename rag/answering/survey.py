@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rag.answering.draft import Draft
-from rag.answering.quoting import quote_span
+from rag.answering.quoting import cite_sentence
 from rag.answering.wording import phrase, phrases, quoted, report_name
 from rag.citations import Marker
 from rag.questions import Question
@@ -68,8 +68,7 @@ def _cite(judgement: Judgement, predicate: Predicate, marker: Marker) -> list[in
     markers = []
     for evidence in judgement.evidence:
         sentence = evidence.sentence
-        start, end = quote_span(sentence, _focus_place(sentence, predicate), QUOTE_LENGTH)
-        markers.append(marker.cite(sentence.passage.report, sentence.passage.paragraph, start, end))
+        markers.append(cite_sentence(sentence, marker, _focus_place(sentence, predicate), QUOTE_LENGTH).marker)
     return list(dict.fromkeys(markers))
 
 

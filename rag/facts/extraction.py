@@ -15,7 +15,7 @@ from rag.facts.statements import states_something
 from rag.figures import Figure, convertible, parse_figures
 from rag.folding import fold
 from rag.structure.sentences import split_sentences
-from rag.tables import cell_figures
+from rag.tables import cell_figures, with_headers
 from rag.types import Paragraph, Report, ReportMeta, SectionKind
 
 STATEMENTS = ("body", "table_row")
@@ -45,9 +45,7 @@ class Known:
 def extract_facts(report: Report) -> tuple[StatedFact, ...]:
     """Return every figure that a report states, in order, with what it counts and the year it is for."""
     facts: list[StatedFact] = []
-    header = ""
-    for paragraph in report.paragraphs:
-        header = (header or paragraph.text) if paragraph.kind == "table_row" else ""
+    for paragraph, header in with_headers(report.paragraphs):
         if paragraph.kind == "table_row":
             facts.extend(_facts_of_row(report.meta, paragraph, header))
         elif paragraph.kind in STATEMENTS:

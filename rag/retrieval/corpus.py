@@ -14,6 +14,7 @@ from rag.catalog import Catalog
 from rag.folding import fold
 from rag.questions import Concept
 from rag.structure.sentences import split_sentences
+from rag.tables import with_headers
 from rag.types import Paragraph, ReportMeta
 
 KEPT_REPORTS = 10_000
@@ -94,12 +95,7 @@ class Passage:
 
 def passages_of(meta: ReportMeta, paragraphs: Iterable[Paragraph]) -> Iterator[Passage]:
     """Yield the paragraphs of a report that can carry a statement, table rows with their table's first row."""
-    header = ""
-    for paragraph in paragraphs:
-        if paragraph.kind == "table_row":
-            header = header or paragraph.text
-        else:
-            header = ""
+    for paragraph, header in with_headers(paragraphs):
         if paragraph.kind in STATEMENTS:
             yield Passage(meta, paragraph, header)
 
