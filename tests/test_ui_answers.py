@@ -4,8 +4,8 @@ import pytest
 from ui_scripted import HAS, HOSTILE, LACKS, Reader, hostile_answer, survey_answer
 
 from rag.errors import CitationError, GenerationError, QuestionError, RagError, StoreError
-from rag.types import Filters
-from rag.ui.answers import answer_html, error_html, partial_html, question_html, report_label, scope_label
+from rag.types import Filters, Route
+from rag.ui.answers import answer_html, error_html, partial_html, question_html
 
 
 def buttons(html):
@@ -14,23 +14,24 @@ def buttons(html):
 
 def test_every_marker_and_every_listed_source_opens_its_citation():
     html = answer_html(survey_answer("哪些街道不具备行政执法权？"), Filters(), "zh")
-    opened = [button["data-citation"] for button in buttons(html)]
+    openers = [button for button in buttons(html) if "data-citation" in button]
+    opened = [button["data-citation"] for button in openers]
     assert opened.count(LACKS.id) == 3  # in the text, in the survey table, in the list of sources
     assert opened.count(HAS.id) == 3
-    assert all(button["aria-label"].startswith("出处 ") for button in buttons(html))
-
-
-def test_the_survey_table_shows_every_report_with_its_verdict_lacking_ones_first():
-    text = Reader(answer_html(survey_answer("Who lacks it?"), Filters(), "en")).text
-    assert "Verdict for each report: 3 of 3 examined" in text
-    assert text.index("松岭街道办事处 · 2023Yes") < text.index("白鹭镇人民政府 · 2022No") < text.index("Not mentioned")
+    assert all(button["aria-label"].startswith("出处 ") for button in openers)
 
 
 def test_notes_route_engine_time_and_scope_are_shown():
     filters = Filters(offices=("松岭街道办事处",), years=(2022, 2023))
     text = Reader(answer_html(survey_answer("哪些？"), filters, "zh")).text
     assert "说明hostile.html：单位和年份不详。" in text
-    assert text.endswith("逐份核对 · 原文摘录 · 0.2 秒 · 范围：松岭街道办事处 · 2022年、2023年")
+    assert text.endswith("回答方式：普查 · 原文摘录 · 0.2 秒 · 范围：松岭街道办事处 · 2022年、2023年")
+
+
+def test_a_way_of_answering_that_the_reader_chose_is_told_from_one_that_the_wording_suggested():
+    answer = survey_answer("哪些？")
+    assert "普查（手动选择）" in Reader(answer_html(answer, Filters(), "zh", Route.SURVEY)).text
+    assert "手动选择" not in Reader(answer_html(answer, Filters(), "zh", Route.COUNT)).text
 
 
 def test_the_model_that_worded_an_answer_is_named():
@@ -70,9 +71,3 @@ def test_an_error_is_told_in_words_and_only_our_own_errors_in_detail(error, word
     reader = Reader(error_html(error, "zh"))
     assert reader.text == words
     assert reader.tags[0][1]["role"] == "alert"
-
-
-def test_what_is_unknown_is_said_to_be_unknown():
-    assert report_label(None, None, "a.txt", "zh") == "单位不详 (a.txt) · 年份不详"
-    assert report_label("白鹭镇人民政府", 2022, "a.txt", "en") == "白鹭镇人民政府 · 2022"
-    assert scope_label(Filters(), "zh") == ""

@@ -10,9 +10,22 @@ from ui_browser import ask, chromium, clipped, overflow, wait_in_view, watched_p
 from ui_scripted import HOSTILE, LACKS, ScriptedAssistant
 
 from rag.settings import load_settings
+from rag.types import Route
 from rag.ui import create_server
 
 pytestmark = pytest.mark.browser
+
+# The checks of axe-core's rules "button-name", "label" and "scrollable-region-focusable", and that an id stands once.
+NAMELESS = """() => {
+    const named = (part) => part.ariaLabel || part.title || part.innerText?.trim() || part.labels?.length
+        || part.getAttribute('aria-labelledby');
+    const seen = [...document.querySelectorAll('button, input, textarea, select, [role=region], [role=img], summary')]
+        .filter((part) => part.checkVisibility() && part.type !== 'file');
+    const wide = [...document.querySelectorAll('#chat .table')].filter((part) => part.tabIndex !== 0);
+    const ids = [...document.querySelectorAll('.answer [id], #source [id]')].map((part) => part.id);
+    const twice = ids.filter((id, at) => ids.indexOf(id) !== at);
+    return [...seen.filter((part) => !named(part)), ...wide].map((part) => part.outerHTML.slice(0, 300)).concat(twice);
+}"""
 
 
 class PausingAssistant(ScriptedAssistant):
@@ -78,7 +91,8 @@ def test_the_page_speaks_the_browsers_language_and_can_be_switched(browser, url)
         page.get_by_role("heading", name="Rule-of-law report answers").wait_for()
         page.locator("button.example").first.click()
         page.get_by_text("1 of 3 reports says so:").wait_for()
-        page.get_by_role("rowheader", name="松岭街道办事处 · 2023").wait_for()
+        page.get_by_text("Verdict for every report").click()
+        page.get_by_role("rowheader", name="松岭街道办事处 (云溪区)").wait_for()
         page.get_by_label("中文").check()
         page.get_by_role("heading", name="法治政府建设报告问答").wait_for()
         page.wait_for_function("document.documentElement.lang === 'zh-CN'")
@@ -93,7 +107,7 @@ def test_filters_restrict_the_question_and_are_recalled_until_cleared(browser, u
         ask(page, "哪些街道不具备行政执法权？")
         assert assistant.asked[-1][1].offices == ("白鹭镇人民政府",)
         page.get_by_text("范围：白鹭镇人民政府", exact=False).last.wait_for()
-        page.get_by_role("button", name="取消限定").click()
+        page.get_by_role("button", name="恢复默认").click()
         page.get_by_text("只在以下范围内回答").wait_for(state="hidden")
 
 
@@ -158,11 +172,77 @@ def test_the_citation_id_is_copied(browser, url):
         assert page.evaluate("navigator.clipboard.readText()") == LACKS.id
 
 
+def test_a_comparison_shows_a_table_whose_markers_open_and_a_chart_with_its_figures(browser, url):
+    with watched_page(browser, url) as page:
+        ask(page, "松岭街道2022年和2023年的信访各多少件？")
+        assert page.locator(".answer .table th").all_inner_texts() == ["单位", "年份", "数字", "依据"]
+        page.locator(".answer .table .marker").first.click()
+        page.locator("#source mark").wait_for()
+        chart = page.get_by_role("img", name=re.compile("信访案件（单位：件）"))
+        widths = [bar.bounding_box()["width"] for bar in chart.locator(".length").all()]
+        assert widths[1] == pytest.approx(widths[0] * 41 / 52, rel=0.02)
+        assert chart.locator(".figure").all_text_contents() == ["52件", "41件"]
+
+
+def test_the_survey_table_is_sorted_with_the_keyboard(browser, url):
+    with watched_page(browser, url) as page:
+        ask(page, "哪些街道不具备行政执法权？")
+        rows = page.locator(".survey tbody th")
+        assert not rows.first.is_visible()
+        page.locator("details.reports summary").focus()
+        page.keyboard.press("Enter")
+        rows.first.wait_for()
+        year = page.get_by_role("columnheader", name="年份")
+        year.get_by_role("button").focus()
+        page.keyboard.press("Enter")
+        assert page.locator(".survey td.year").all_inner_texts() == ["年份不详", "2022年", "2023年"]
+        assert year.get_attribute("aria-sort") == "ascending"
+        page.keyboard.press("Enter")
+        assert page.locator(".survey td.year").all_inner_texts() == ["2023年", "2022年", "年份不详"]
+        assert page.locator("[aria-sort]").count() == 1
+        page.get_by_role("columnheader", name="结论").get_by_role("button").click()
+        assert page.locator(".survey .verdict").all_inner_texts() == ["是", "否", "未提及"]
+        page.locator(".survey .marker").first.click()
+        page.locator("#source mark").wait_for()
+
+
+def test_the_way_of_answering_is_shown_and_can_be_chosen(browser, url, assistant):
+    with watched_page(browser, url) as page:
+        ask(page, "哪些街道不具备行政执法权？")
+        assert assistant.routes[-1] is None
+        page.get_by_text("回答方式：普查", exact=False).last.wait_for()
+        page.get_by_label("回答方式").click()
+        page.get_by_role("option", name="普查").click()
+        page.locator("#scope").get_by_text("回答方式：普查").wait_for()
+        page.get_by_label("限定地区").click()
+        page.get_by_role("option", name="云溪区").click()
+        page.get_by_text("只在以下范围内回答：云溪区；回答方式：普查").wait_for()
+        page.keyboard.press("Escape")
+        ask(page, "哪些街道不具备行政执法权？")
+        assert assistant.routes[-1] is Route.SURVEY
+        assert assistant.asked[-1][1].regions == ("云溪区",)
+        page.get_by_text("普查（手动选择）", exact=False).wait_for()
+        page.get_by_role("button", name="恢复默认").click()
+        page.locator("#scope").wait_for(state="hidden")
+        ask(page, "哪些街道不具备行政执法权？")
+        assert assistant.routes[-1] is None
+
+
+def test_every_field_button_and_scrolling_box_has_a_name(browser, url):
+    with watched_page(browser, url) as page:
+        ask(page, "松岭街道2022年和2023年的信访各多少件？")
+        ask(page, "哪些街道不具备行政执法权？")
+        nameless = page.evaluate(NAMELESS)
+        assert nameless == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_everything_without_sideways_scrolling(browser, url, scheme, tmp_path):
     narrow = {"viewport": {"width": 390, "height": 844}, "color_scheme": scheme}
     with watched_page(browser, url, **narrow) as page:
         ask(page, "哪些街道不具备行政执法权？")
+        assert overflow(page) == 0
+        ask(page, "松岭街道2022年和2023年的信访各多少件？")
         assert overflow(page) == 0
         assert clipped(page) == []
         page.locator(".answer .marker").first.click()

@@ -2,12 +2,13 @@ import logging
 
 from ui_scripted import ScriptedAssistant
 
-from rag.types import Filters, Turn
-from rag.ui.conversation import Conversation, converse
+from rag.types import Filters, Route, Turn
+from rag.ui.conversation import Conversation, Request, converse
 
 
-def ask(assistant, question, conversation=None, filters=None, language="zh"):
-    return list(converse(assistant, conversation or Conversation(), question, filters or Filters(), language))
+def ask(assistant, question, conversation=None, filters=None, language="zh", route=None):
+    request = Request(question, filters or Filters(), language, route)
+    return list(converse(assistant, conversation or Conversation(), request))
 
 
 def test_the_answer_grows_and_ends_with_its_sources():
@@ -28,6 +29,13 @@ def test_the_next_question_carries_history_and_filters():
     assert [turn.question for turn in second.turns] == ["哪些街道不具备行政执法权？", "Who else?"]
     assert isinstance(first.turns[0], Turn) and first.turns[0].answer.startswith("**3份")
     assert len(second.messages) == 4
+
+
+def test_the_way_of_answering_that_the_reader_chose_is_asked_for():
+    assistant = ScriptedAssistant()
+    ask(assistant, "哪些？", route=Route.SURVEY)
+    ask(assistant, "哪些？")
+    assert assistant.routes == [Route.SURVEY, None]
 
 
 def test_a_question_that_is_too_long_gets_a_message_and_leaves_no_turn():

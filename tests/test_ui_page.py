@@ -5,6 +5,7 @@ from ui_scripted import ScriptedAssistant
 from rag.errors import StoreError
 from rag.settings import load_settings
 from rag.ui import create_app, create_server
+from rag.ui.choices import NOTHING_CHOSEN
 from rag.ui.page import ChatPage
 
 
@@ -28,11 +29,12 @@ def test_the_served_page_names_no_foreign_font_or_script():
 
 def test_words_follow_the_language_and_the_store(tmp_path):
     page = ChatPage(ScriptedAssistant(), load_settings(store=tmp_path))
-    header, chat, question, offices, years, *_ = page.wording("en", [], [])
+    header, _, question, offices, years, regions, routes, *_ = page.wording("en", *NOTHING_CHOSEN)
     assert "3 reports · 2 offices · 2022–2023" in header
     assert [choice[1] for choice in offices.choices] == ["松岭街道办事处", "白鹭镇人民政府"]
     assert [choice[1] for choice in years.choices] == [2023, 2022]
-    assert len(chat.examples) == 4
+    assert [choice[1] for choice in regions.choices] == ["云溪区"]
+    assert [choice[0] for choice in routes.choices] == ["Automatic", "Passage", "Survey", "Count", "Comparison"]
     assert question.interactive
 
 
@@ -43,7 +45,7 @@ def test_an_empty_or_unusable_store_tells_the_command_that_fills_it(tmp_path, br
             raise StoreError("no store here")
 
     page = ChatPage(Broken() if broken else ScriptedAssistant(inventory=()), load_settings(store=tmp_path / "a b"))
-    _, chat, question, *_ = page.wording("zh", [], [])
+    _, chat, question, *_ = page.wording("zh", *NOTHING_CHOSEN)
     assert "还没有可以查询的报告" in chat.placeholder
     assert "python ingest.py PATH --store" in chat.placeholder
     assert not question.interactive
@@ -51,7 +53,19 @@ def test_an_empty_or_unusable_store_tells_the_command_that_fills_it(tmp_path, br
 
 def test_filters_are_recalled_while_set():
     page = ChatPage(ScriptedAssistant(), load_settings())
-    row, words = page.remind("zh", ["松岭街道办事处"], [2023])
-    assert row.visible and "只在以下范围内回答：松岭街道办事处 · 2023年" in words
-    row, words = page.remind("zh", [], [])
+    row, words = page.remind("zh", ["松岭街道办事处"], [2023], ["云溪区"], "compare")
+    assert row.visible and "只在以下范围内回答：云溪区 · 松岭街道办事处 · 2023年；回答方式：比较" in words
+    row, words = page.remind("zh", *NOTHING_CHOSEN)
     assert not row.visible
+
+
+def test_examples_are_tried_out_once_for_as_long_as_the_reports_are_the_same():
+    assistant = ScriptedAssistant()
+    page = ChatPage(assistant, load_settings())
+    assert len(page.offer_examples("zh").examples) == 4
+    tried = len(assistant.tried)
+    page.offer_examples("zh")
+    assert len(assistant.tried) == tried
+    assistant.inventory = assistant.inventory[:2]
+    page.offer_examples("zh")
+    assert len(assistant.tried) > tried

@@ -74,11 +74,11 @@ def overflow(page) -> int:
 
 
 def clipped(page) -> list[str]:
-    """Return the elements of the conversation that reach over its right edge."""
+    """Return the elements of the conversation that reach over its right edge, but for what a table scrolls."""
     return page.evaluate(
         """() => {
             const edge = document.querySelector('#chat').getBoundingClientRect().right;
-            const parts = [...document.querySelectorAll('#chat .answer *, #chat .question')];
+            const parts = [...document.querySelectorAll('#chat :is(.answer *, .question):not(.table *)')];
             return parts.filter(part => part.getBoundingClientRect().right > edge).map(part => part.outerHTML);
         }"""
     )

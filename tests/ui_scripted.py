@@ -12,6 +12,7 @@ from rag.types import (
     Answer,
     Citation,
     CitedParagraph,
+    Fact,
     Filters,
     Paragraph,
     QuoteMatch,
@@ -114,6 +115,21 @@ def survey_answer(question: str) -> Answer:
     )  # fmt: skip
 
 
+def compare_answer(question: str = "松岭街道2022年和2023年的信访各多少件？") -> Answer:
+    """Return the answer that sets two years side by side, with its table and figures."""
+    return Answer(
+        question=question, language="zh", route=Route.COMPARE, refused=False,
+        answer="2023年比2022年少（减少）11件（52件 − 41件）。\n\n| 单位 | 年份 | 数字 | 依据 |\n|---|---|---|---|\n"
+        "| 松岭街道办事处（云溪区） | 2022 | 52件 | [2] |\n| 松岭街道办事处（云溪区） | 2023 | 41件 | [1] |\n"
+        "| 名字很长很长的经济技术开发区综合保税区筹备街道办事处（云溪区） | 2023 | 未披露 |  |",
+        citations=(LACKS, HAS), elapsed_ms={"total": 80},
+        facts=(
+            Fact("松岭街道办事处", 2022, "信访案件", 52.0, "件", "exact", 2),
+            Fact("松岭街道办事处", 2023, "信访案件", 41.0, "件", "exact", 1),
+        ),
+    )  # fmt: skip
+
+
 def hostile_answer(question: str) -> Answer:
     """Return an answer that quotes the hostile report and is hostile itself."""
     return Answer(
@@ -122,23 +138,37 @@ def hostile_answer(question: str) -> Answer:
     )  # fmt: skip
 
 
+def _scripted(question: str) -> Answer:
+    if "<" in question:
+        return hostile_answer(question)
+    return compare_answer(question) if "各" in question else survey_answer(question)
+
+
 @dataclass
 class ScriptedAssistant:
     """Answers by script and remembers what it was asked."""
 
     inventory: tuple[Report, ...] = REPORTS
     asked: list[tuple[str, Filters, tuple[Turn, ...]]] = field(default_factory=list)
+    routes: list[Route | None] = field(default_factory=list)
+    tried: list[str] = field(default_factory=list)
+
+    def ask(self, question: str) -> Answer:
+        """Return the scripted answer at once."""
+        self.tried.append(question)
+        return _scripted(question)
 
     def stream(
         self, question: str, *, filters: Filters = EVERYTHING, history: Sequence[Turn] = (), route: Route | None = None
     ) -> Iterator[str | Answer]:
         """Yield the scripted answer in pieces."""
         self.asked.append((question, filters, tuple(history)))
+        self.routes.append(route)
         if len(question) > 2000:
             raise QuestionError(f"The question has {len(question)} characters; ask in at most 2000.")
         if "崩溃" in question:
             raise ZeroDivisionError("secret detail")
-        answer = hostile_answer(question) if "<" in question else survey_answer(question)
+        answer = _scripted(question)
         yield from re.findall(r".{1,8}", answer.answer, flags=re.DOTALL)
         yield answer
 

@@ -1,12 +1,15 @@
-"""An answer as HTML: its text with markers, the survey table, the list of sources, notes."""
+"""An answer as HTML: its text with markers, its chart and survey table, the list of sources, notes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from rag.errors import CitationError, GenerationError, QuestionError, RagError, StoreError
-from rag.types import Answer, Citation, Filters, Language, Survey, SurveyRow, Verdict
+from rag.types import Answer, Citation, Filters, Language, Route
+from rag.ui.charts import chart_html
+from rag.ui.labels import report_label, scope_label
 from rag.ui.markup import escape, prose, tag
+from rag.ui.surveys import survey_html
 from rag.ui.texts import say
 
 _ERROR_TEXTS: tuple[tuple[type[RagError], str], ...] = (
@@ -17,24 +20,6 @@ _ERROR_TEXTS: tuple[tuple[type[RagError], str], ...] = (
 )
 
 
-def report_label(office: str | None, year: int | None, source: str, language: Language) -> str:
-    """Return how a report is named on the page; an unknown office shows the file's name."""
-    named = office or f"{say('office_unknown', language)} ({source})"
-    dated = say("year_unknown", language) if year is None else say("year_value", language, year=year)
-    return f"{named} · {dated}"
-
-
-def scope_label(filters: Filters, language: Language) -> str:
-    """Return what the user restricted questions to, in words; empty when nothing is restricted."""
-    years = [say("year_value", language, year=year) for year in filters.years]
-    parts = (_joined(filters.offices, language), _joined(years, language))
-    return " · ".join(part for part in parts if part)
-
-
-def _joined(names: Iterable[str], language: Language) -> str:
-    return ("、" if language == "zh" else ", ").join(names)
-
-
 def question_html(question: str) -> str:
     """Return a question as shown in the conversation."""
     return tag("div", escape(question), class_="question")
@@ -42,25 +27,30 @@ def question_html(question: str) -> str:
 
 def partial_html(text: str, language: Language) -> str:
     """Return an answer that is still growing; its markers cannot be opened yet."""
-    body = prose(text, {}) or tag("p", escape(say("searching", language)), class_="waiting")
+    body = prose(text, {}, say("table_label", language)) or tag(
+        "p", escape(say("searching", language)), class_="waiting"
+    )
     return tag("div", body, class_="answer", aria_busy="true")
 
 
-def answer_html(answer: Answer, filters: Filters, language: Language) -> str:
+def answer_html(answer: Answer, filters: Filters, language: Language, forced: Route | None = None) -> str:
     """Return a finished answer.
 
     Args:
         answer: The answer; its text keeps its own language.
         filters: What the question was restricted to.
         language: The interface's language, for everything around the text.
+        forced: The route that the reader chose, None where the question's wording decided.
     """
     markers = {citation.marker: _marker(citation, language) for citation in answer.citations}
+    text = prose(answer.answer, markers, say("table_label", language))
     parts = (
-        tag("div", prose(answer.answer, markers), lang="zh-CN" if answer.language == "zh" else "en"),
-        _survey_table(answer.survey, markers, language) if answer.survey else "",
+        tag("div", text, lang="zh-CN" if answer.language == "zh" else "en"),
+        chart_html(answer, language),
+        survey_html(answer, markers, language),
         _sources(answer.citations, language),
         _notes(answer.notes, language),
-        _details(answer, filters, language),
+        _details(answer, filters, language, forced),
     )
     kind = "answer refused" if answer.refused else "answer"
     return tag("div", "".join(parts), class_=kind)
@@ -104,26 +94,6 @@ def _source(citation: Citation, language: Language) -> str:
     return _opener(citation, content, "source", described)
 
 
-def _survey_table(survey: Survey, markers: dict[int, str], language: Language) -> str:
-    caption = say("survey_caption", language, reports=survey.reports, searched=survey.searched)
-    columns = ("survey_report", "survey_verdict", "citations")
-    head = "".join(tag("th", escape(say(column, language)), scope="col") for column in columns)
-    rows = "".join(_survey_row(row, markers, language) for row in sorted(survey.rows, key=_verdict_order))
-    table = tag("caption", escape(caption)) + tag("thead", tag("tr", head)) + tag("tbody", rows)
-    return tag("div", tag("table", table), class_="survey", role="region", tabindex="0", aria_label=caption)
-
-
-def _verdict_order(row: SurveyRow) -> tuple[int, str, int]:
-    return (list(Verdict).index(row.verdict), row.office or row.source, row.year or 0)
-
-
-def _survey_row(row: SurveyRow, markers: dict[int, str], language: Language) -> str:
-    label = escape(report_label(row.office, row.year, row.source, language))
-    verdict = tag("span", escape(say(f"verdict_{row.verdict}", language)), class_=f"verdict {row.verdict}")
-    buttons = "".join(markers.get(marker, "") for marker in row.citations)
-    return tag("tr", tag("th", label, scope="row") + tag("td", verdict) + tag("td", buttons))
-
-
 def _notes(notes: Sequence[str], language: Language) -> str:
     if not notes:
         return ""
@@ -132,11 +102,12 @@ def _notes(notes: Sequence[str], language: Language) -> str:
     return tag("section", tag("h4", escape(heading)) + tag("ul", items), class_="notes", aria_label=heading)
 
 
-def _details(answer: Answer, filters: Filters, language: Language) -> str:
+def _details(answer: Answer, filters: Filters, language: Language, forced: Route | None) -> str:
     """Return the line that tells how the answer came about: route, engine, time, scope."""
     extractive = answer.engine == "extractive"
     engine = say("engine_extractive", language) if extractive else say("engine_model", language, engine=answer.engine)
-    parts = [say(f"route_{answer.route}", language), engine]
+    route = say("route_line", language, route=say(f"route_{answer.route}", language))
+    parts = [route + (say("route_chosen", language) if forced is answer.route else ""), engine]
     if "total" in answer.elapsed_ms:
         seconds = answer.elapsed_ms["total"] / 1000
         parts.append(say("seconds", language, seconds="<0.1" if seconds < 0.1 else f"{seconds:.1f}"))

@@ -11,6 +11,10 @@ from rag.types import Answer, CitedParagraph, Filters, QuoteMatch, Report, Repor
 class Assistant(Protocol):
     """The part of ``rag.pipeline.Rag`` that the page uses; called from several threads."""
 
+    def ask(self, question: str) -> Answer:
+        """Answer a question; a refusal where the reports do not say."""
+        ...
+
     def stream(
         self, question: str, *, filters: Filters = ..., history: Sequence[Turn] = ..., route: Route | None = ...
     ) -> Iterator[str | Answer]:

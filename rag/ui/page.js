@@ -1,4 +1,4 @@
-// Opens citations in the source panel. Runs once, inside Gradio's HTML component of that panel:
+// Opens citations in the source panel and sorts survey tables. Runs once, inside Gradio's HTML component of that panel:
 // `element` is the panel, `props.value` its HTML, `server.open_source` the Python function that fills it.
 const page = () => document.querySelector('[data-language]').dataset;
 let opener = null;
@@ -41,11 +41,23 @@ const copy = async (button) => {
   button.textContent = button.dataset.copied;
 };
 
+// Sorts a table by the column of a head; pressing the same head again turns the order round. Rows that are equal keep theirs.
+const sort = (head) => {
+  const down = head.getAttribute('aria-sort') === 'ascending';
+  const value = (row) => row.cells[head.cellIndex].dataset.value;
+  const compare = new Intl.Collator('zh-CN', { numeric: true }).compare;
+  const body = head.closest('table').tBodies[0];
+  body.append(...[...body.rows].sort((one, other) => (down ? -1 : 1) * compare(value(one), value(other))));
+  head.parentElement.querySelectorAll('[aria-sort]').forEach((other) => other.removeAttribute('aria-sort'));
+  head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
+};
+
 document.addEventListener('click', (event) => {
   const button = event.target.closest('button');
   if (button?.dataset.citation) open(button);
   else if (button?.dataset.close !== undefined) close();
   else if (button?.dataset.copy) copy(button);
+  else if (button?.dataset.sort !== undefined) sort(button.closest('th'));
 });
 
 document.addEventListener('keydown', (event) => {

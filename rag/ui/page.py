@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
+from threading import Lock
 from typing import Any
 
 import gradio as gr
@@ -12,11 +13,12 @@ from fastapi import FastAPI
 
 from rag.errors import RagError
 from rag.settings import Settings
-from rag.types import Filters, Language, ReportMeta
-from rag.ui.answers import scope_label
+from rag.types import Language, ReportMeta
 from rag.ui.assistant import Assistant
-from rag.ui.conversation import Conversation, converse
+from rag.ui.choices import AUTOMATIC, NOTHING_CHOSEN, Choices, inventory, known_choices, route_names
+from rag.ui.conversation import Conversation, Request, converse
 from rag.ui.examples import example_questions
+from rag.ui.labels import reminder
 from rag.ui.markup import escape, tag
 from rag.ui.sources import hint_html, source_html
 from rag.ui.texts import language_of, say
@@ -61,6 +63,7 @@ class ChatPage:
         self.assistant = assistant
         self.settings = settings
         self._examples: dict[tuple[Language, tuple[str, ...]], tuple[str, ...]] = {}
+        self._examples_lock = Lock()  # several readers may open the page at once
         self.blocks: gr.Blocks = gr.Blocks(title=say("title", "zh"), analytics_enabled=False, fill_width=True)
         with self.blocks:
             self._lay_out()
@@ -81,9 +84,15 @@ class ChatPage:
                 self._lay_out_conversation()
             with gr.Column(scale=2, min_width=320, elem_id="side"):
                 with gr.Row(elem_id="filters"):
-                    self.offices = gr.Dropdown(multiselect=True, elem_id="offices", scale=3, min_width=140)
-                    self.years = gr.Dropdown(multiselect=True, elem_id="years", scale=2, min_width=110)
+                    self._lay_out_choices()
                 self.source = self._source_panel()
+
+    def _lay_out_choices(self) -> None:
+        self.offices, self.years, self.regions = (
+            gr.Dropdown(multiselect=True, elem_id=name, min_width=120) for name in ("offices", "years", "regions")
+        )
+        self.route = gr.Dropdown(route_names("zh"), value=AUTOMATIC, elem_id="route", min_width=120)
+        self.chosen = [self.offices, self.years, self.regions, self.route]
 
     def _source_panel(self) -> gr.HTML:
         def open_source(request: dict[str, Any]) -> str:
@@ -108,16 +117,18 @@ class ChatPage:
 
     def _connect(self) -> None:
         worded = [
-            self.header, self.chat, self.question, self.offices, self.years, self.clear_filters, self.source,
-            self.scope_row, self.scope,
+            self.header, self.chat, self.question, *self.chosen, self.clear_filters, self.source, self.scope_row,
+            self.scope,
         ]  # fmt: skip
-        chosen = [self.offices, self.years]
-        self.blocks.load(self.arrive, None, [self.language, *worded], **_QUIET)
-        self.language.input(self.wording, [self.language, *chosen], worded, **_QUIET)
-        for field in chosen:
-            field.change(self.remind, [self.language, *chosen], [self.scope_row, self.scope], **_QUIET)
-        self.clear_filters.click(lambda: ([], []), None, chosen, **_QUIET)
-        asked = [*chosen, self.conversation, self.language]
+        arrived = self.blocks.load(self.arrive, None, [self.language, *worded], **_QUIET)
+        reworded = self.language.input(self.wording, [self.language, *self.chosen], worded, **_QUIET)
+        for event in (arrived, reworded):
+            # Examples are tried out first, which may take a moment; the page can be used meanwhile.
+            event.then(self.offer_examples, self.language, self.chat, **_QUIET)
+        for field in self.chosen:
+            field.change(self.remind, [self.language, *self.chosen], [self.scope_row, self.scope], **_QUIET)
+        self.clear_filters.click(lambda: NOTHING_CHOSEN, None, self.chosen, **_QUIET)
+        asked = [self.conversation, self.language, *self.chosen]
         shown = [self.question, self.chat, self.conversation]
         self.question.submit(self.ask, [self.question, *asked], shown, **_QUIET)
         self.chat.example_select(self.ask_example, asked, shown, **_QUIET)
@@ -126,13 +137,12 @@ class ChatPage:
     def arrive(self, request: gr.Request) -> tuple[Any, ...]:
         """Word the page for a browser that has just opened it."""
         language = language_of(request.headers.get("accept-language"))
-        return language, *self.wording(language, [], [])
+        return language, *self.wording(language, *NOTHING_CHOSEN)
 
-    def wording(self, language: Language, offices: list[str], years: list[int]) -> tuple[Any, ...]:
+    def wording(self, language: Language, *chosen: Any) -> tuple[Any, ...]:  # noqa: ANN401 - as Gradio gives them
         """Return every component that shows words, in one language, over the reports now in the store."""
         reports = self._reports()
-        names = sorted({report.office for report in reports if report.office})
-        dates = sorted({report.year for report in reports if report.year}, reverse=True)
+        known = known_choices(reports)
         return (
             self._header(language, reports),
             self._chat_wording(language, reports),
@@ -142,11 +152,13 @@ class ChatPage:
                 submit_btn=say("send", language),
                 interactive=bool(reports),
             ),
-            gr.Dropdown(choices=[(name, name) for name in names], label=say("office", language)),
-            gr.Dropdown(choices=[(str(year), year) for year in dates], label=say("year", language)),
+            gr.Dropdown(choices=[(name, name) for name in known.offices], label=say("office", language)),
+            gr.Dropdown(choices=[(str(year), year) for year in known.years], label=say("year", language)),
+            gr.Dropdown(choices=[(name, name) for name in known.regions], label=say("region", language)),
+            gr.Dropdown(choices=route_names(language), label=say("route", language)),
             gr.Button(say("filters_clear", language)),
             hint_html(language),
-            *self.remind(language, offices, years),
+            *self.remind(language, *chosen),
         )
 
     def _reports(self) -> tuple[ReportMeta, ...]:
@@ -156,7 +168,7 @@ class ChatPage:
             return ()
 
     def _header(self, language: Language, reports: Sequence[ReportMeta]) -> str:
-        heading = tag("h1", escape(say("title", language))) + tag("p", escape(_inventory(reports, language)))
+        heading = tag("h1", escape(say("title", language))) + tag("p", escape(inventory(reports, language)))
         return tag(
             "div",
             heading,
@@ -170,8 +182,12 @@ class ChatPage:
             return gr.Chatbot(label=label, placeholder=self._empty_store(language), examples=[])
         welcome = tag("h2", escape(say("placeholder_title", language)))
         welcome += tag("p", escape(say("placeholder_body", language)))
-        examples: list[Any] = [{"text": question} for question in self._example_questions(language, reports)]
-        return gr.Chatbot(label=label, placeholder=welcome, examples=examples)
+        return gr.Chatbot(label=label, placeholder=welcome)
+
+    def offer_examples(self, language: Language) -> gr.Chatbot:
+        """Show questions that the reports now in the store answer."""
+        examples: list[Any] = [{"text": question} for question in self._example_questions(language, self._reports())]
+        return gr.Chatbot(examples=examples)
 
     def _empty_store(self, language: Language) -> str:
         command = f"python ingest.py PATH --store {shlex.quote(str(self.settings.store))}"
@@ -180,54 +196,47 @@ class ChatPage:
 
     def _example_questions(self, language: Language, reports: Sequence[ReportMeta]) -> tuple[str, ...]:
         key = (language, tuple(report.id for report in reports))
-        if key not in self._examples:
-            self._examples = {known: made for known, made in self._examples.items() if known[1] == key[1]}
-            self._examples[key] = example_questions(self.assistant, reports, language)
-        return self._examples[key]
+        with self._examples_lock:
+            if key not in self._examples:
+                self._examples = {known: made for known, made in self._examples.items() if known[1] == key[1]}
+                self._examples[key] = example_questions(self.assistant, reports, language)
+            return self._examples[key]
 
-    def remind(self, language: Language, offices: list[str], years: list[int]) -> tuple[Any, Any]:
-        """Show what questions are restricted to, or hide the reminder."""
-        filters = _filters(offices, years)
-        words = say("filters_set", language, scope=scope_label(filters, language)) if filters else ""
-        return gr.Row(visible=bool(filters)), tag("p", escape(words), role="status")
+    def remind(self, language: Language, *chosen: Any) -> tuple[Any, Any]:  # noqa: ANN401 - as Gradio gives them
+        """Show what is set for the next questions, or hide the reminder."""
+        choices = Choices.read(*chosen)
+        words = reminder(choices.filters, choices.route, language)
+        return gr.Row(visible=bool(words)), tag("p", escape(words), role="status")
 
     def ask(
-        self, question: str, offices: list[str], years: list[int], conversation: Conversation, language: Language
+        self,
+        question: str,
+        conversation: Conversation,
+        language: Language,
+        *chosen: Any,  # noqa: ANN401 - as Gradio gives them
     ) -> Iterator[tuple[Any, Any, Conversation]]:
         """Answer a typed question, message by message."""
         if not question.strip():
             gr.Warning(say("error_empty", language), title=say("question", language), duration=4)
             yield "", gr.skip(), conversation
             return
-        for state in converse(self.assistant, conversation, question, _filters(offices, years), language):
+        choices = Choices.read(*chosen)
+        request = Request(question, choices.filters, language, choices.route)
+        for state in converse(self.assistant, conversation, request):
             yield "", _messages(state), state
 
     def ask_example(
         self,
-        offices: list[str],
-        years: list[int],
         conversation: Conversation,
         language: Language,
+        offices: list[str],
+        years: list[int],
+        regions: list[str],
+        route: str,
         selected: gr.SelectData,
     ) -> Iterator[tuple[Any, Any, Conversation]]:
         """Answer the example question that was clicked."""
-        yield from self.ask(selected.value["text"], offices, years, conversation, language)
-
-
-def _filters(offices: Sequence[str], years: Sequence[int]) -> Filters:
-    return Filters(offices=tuple(offices or ()), years=tuple(int(year) for year in years or ()))
-
-
-def _inventory(reports: Sequence[ReportMeta], language: Language) -> str:
-    """Return how many reports of how many offices and which years there are, in words."""
-    if not reports:
-        return say("corpus_empty", language)
-    offices = len({report.office for report in reports if report.office})
-    years = sorted({report.year for report in reports if report.year})
-    if not years:
-        return say("corpus_undated", language, reports=len(reports), offices=offices)
-    span = str(years[0]) if len(years) == 1 else f"{years[0]}–{years[-1]}"
-    return say("corpus", language, reports=len(reports), offices=offices, years=span)
+        yield from self.ask(selected.value["text"], conversation, language, offices, years, regions, route)
 
 
 def _messages(conversation: Conversation) -> list[dict[str, Any]]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from rag.errors import RagError
 from rag.types import Citation, CitedParagraph, Language, Paragraph, Report, ReportMeta
-from rag.ui.answers import error_html, report_label
+from rag.ui.answers import error_html
 from rag.ui.assistant import Assistant
+from rag.ui.labels import report_label
 from rag.ui.markup import escape, tag
 from rag.ui.texts import say
 

@@ -1,0 +1,66 @@
+"""What a reader can set beside the question: offices, years and regions to answer from, and the way of answering."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from rag.questions import distinct_offices
+from rag.types import Filters, Language, ReportMeta, Route
+from rag.ui.texts import say
+
+AUTOMATIC = "auto"
+NOTHING_CHOSEN: tuple[list[str], list[int], list[str], str] = ([], [], [], AUTOMATIC)
+_ROUTES = tuple(route for route in Route if route is not Route.REFUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What is set for the next questions; ``route`` None leaves the way of answering to the question's wording."""
+
+    filters: Filters
+    route: Route | None
+
+    @classmethod
+    def read(
+        cls,
+        offices: Sequence[str] | None,
+        years: Sequence[int] | None,
+        regions: Sequence[str] | None,
+        route: str | None,
+    ) -> Self:
+        """Read the fields' values; an emptied field restricts nothing."""
+        filters = Filters(
+            offices=tuple(offices or ()), years=tuple(int(year) for year in years or ()), regions=tuple(regions or ())
+        )
+        return cls(filters, next((known for known in _ROUTES if known == route), None))
+
+
+def known_choices(reports: Sequence[ReportMeta]) -> Filters:
+    """Return all that reports can be restricted to: names in order, the latest year first."""
+    return Filters(
+        offices=tuple(sorted({report.office for report in reports if report.office})),
+        years=tuple(sorted({report.year for report in reports if report.year}, reverse=True)),
+        regions=tuple(sorted({report.region for report in reports if report.region})),
+    )
+
+
+def route_names(language: Language) -> list[tuple[str, str]]:
+    """Return the ways of answering with their names, the automatic choice first."""
+    return [
+        (say("route_auto", language), AUTOMATIC),
+        *((say(f"route_{route}", language), route.value) for route in _ROUTES),
+    ]
+
+
+def inventory(reports: Sequence[ReportMeta], language: Language) -> str:
+    """Return how many reports of how many offices and which years there are, in words."""
+    if not reports:
+        return say("corpus_empty", language)
+    offices = distinct_offices([(report.office, report.region) for report in reports if report.office])
+    years = known_choices(reports).years
+    if not years:
+        return say("corpus_undated", language, reports=len(reports), offices=offices)
+    span = str(years[0]) if len(years) == 1 else f"{years[-1]}–{years[0]}"
+    return say("corpus", language, reports=len(reports), offices=offices, years=span)
