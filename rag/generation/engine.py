@@ -1,0 +1,248 @@
+"""Answers phrased by a chat model and held to the evidence, over the extractive draft that stands in where it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rag import lexicon
+from rag.answering import Draft, phrase
+from rag.chunking import count_tokens
+from rag.folding import fold
+from rag.generation.cache import JudgementCache
+from rag.generation.failure import ModelFailure
+from rag.generation.judging import SurveyReview
+from rag.generation.markers import THOUGHT, resolved
+from rag.generation.model import ANSWER_TOKENS, ChatModel, Meter
+from rag.generation.prompts import Messages, load_prompts
+from rag.generation.sources import Source, fenced, fit, number_sources
+from rag.generation.understanding import rewrite, translate_terms
+from rag.generation.verification import VerifiedReply, verify
+from rag.generation.wording import failure_reason, told
+from rag.questions import Question
+from rag.retrieval import Corpus, Passage, Retriever, Scope
+from rag.retrieval.matching import mention_strength
+from rag.settings import Settings
+from rag.types import Citation, Fact, ReportMeta, Route, SectionKind, Turn
+
+MARGIN = 1.15
+"""Tokenizers differ: another model's may need so many times the tokens that tiktoken counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """An answer with what gave it: the chat model's name, or ``extractive``."""
+
+    draft: Draft
+    engine: str
+
+
+class Generation:
+    """The chat model's part in answers.
+
+    Args:
+        settings: With ``llm_model`` set.
+        corpus: The reports' text.
+        retriever: Finds what a survey is about.
+
+    Raises:
+        SettingsError: the model or a prompt is unusable.
+    """
+
+    def __init__(self, settings: Settings, corpus: Corpus, retriever: Retriever) -> None:
+        self._model = ChatModel(settings)
+        self._prompts = load_prompts()
+        self._corpus = corpus
+        self._unverified = settings.llm_unverified
+        cache = JudgementCache(settings.store)
+        self._review = SurveyReview(
+            self._model, self._prompts["judge"], corpus, retriever, cache, everything=settings.llm_survey == "all"
+        )
+        self._reviews = settings.llm_survey != "off"
+
+    @property
+    def name(self) -> str:
+        """The chat model's name."""
+        return self._model.name
+
+    def rewrite(
+        self, text: str, history: Sequence[Turn], metas: Sequence[ReportMeta]
+    ) -> tuple[str | None, tuple[str, ...]]:
+        """Rewrite a follow-up so that it stands alone; None where the rules must carry over, with a note why."""
+        return rewrite(self._model, self._prompts["rewrite"], text, history, metas)
+
+    def translate(self, question: Question) -> tuple[Question, tuple[str, ...]]:
+        """Give terms that no dictionary knows their Chinese words."""
+        return translate_terms(self._model, self._prompts["terms"], question)
+
+    def stream(
+        self, question: Question, draft: Draft, scope: Scope, kinds: Sequence[SectionKind], metas: Sequence[ReportMeta]
+    ) -> Iterator[str | Generated]:
+        """Yield the answer as it is written, markers as [n], and its verified form last.
+
+        Tables, totals and the texts of surveys are computed, and stay as they are; in a survey the model judges
+        reports. Where the model fails, the draft is the answer, with a note why.
+
+        Args:
+            question: The question.
+            draft: The extractive answer to it.
+            scope: The reports searched.
+            kinds: The kinds of section searched; empty: all.
+            metas: The reports of the corpus.
+        """
+        if draft.survey is not None:
+            yield from self._surveyed(question, draft, scope, kinds)
+        elif draft.route in (Route.PASSAGE, Route.REFUSED) and draft.contexts:
+            yield from self._phrased(question, draft, scope, metas)
+        else:
+            yield from draft.text.splitlines(keepends=True)
+            yield Generated(draft, "extractive")
+
+    def _surveyed(
+        self, question: Question, draft: Draft, scope: Scope, kinds: Sequence[SectionKind]
+    ) -> Iterator[str | Generated]:
+        given = draft
+        for step in self._review.stream(question, draft, scope, kinds) if self._reviews else ():
+            if isinstance(step, str):
+                yield step
+            else:
+                given = step
+        yield from given.text.splitlines(keepends=True)
+        yield Generated(given, "extractive" if given is draft else self.name)
+
+    def _phrased(
+        self, question: Question, draft: Draft, scope: Scope, metas: Sequence[ReportMeta]
+    ) -> Iterator[str | Generated]:
+        said: list[str] = []
+        try:
+            messages, sources = self._messages(question, draft, scope)
+            pieces = self._model.stream(messages, self._model.deadline(), Meter())
+            yield from resolved(_kept(pieces, said), sources)
+            planned = question.planned or SectionKind.PLAN in question.sections
+            accepted = self._accepted("".join(said), question)
+            reply = verify(accepted, sources, metas, question.language, self._unverified, planned=planned)
+            overturned = not draft.refused or (not reply.failed and _meets(question, reply, sources))
+            if reply.failed == reply.claims or not overturned:
+                yield Generated(
+                    _with_failure(draft, ModelFailure("unverified", ""), question, reply.notes), "extractive"
+                )
+            else:
+                yield Generated(_composed(draft, reply, sources, question), self.name)
+        except ModelFailure as failure:
+            yield Generated(_with_failure(draft, failure, question), "extractive")
+
+    def _messages(self, question: Question, draft: Draft, scope: Scope) -> tuple[Messages, dict[str, Source]]:
+        """Return what is sent: the paragraphs of the draft's evidence first, then what retrieval found, cut to fit."""
+        prompt = self._prompts[f"answer.{question.language}"]
+        every = number_sources(self._passages(draft, scope))
+        if not every:
+            raise ModelFailure("silent", "no paragraph to answer from")
+        values = {
+            "question": question.text,
+            "refusal": phrase(question.language, "refusal"),
+            "example": every[0].id,
+        }
+        empty = prompt.fill(sources="", **values)
+        fixed = count_tokens(empty.system) + count_tokens(empty.user) + ANSWER_TOKENS
+        sources = fit(every, question.language, int((self._model.budget - fixed) / MARGIN))
+        if not sources:
+            raise ModelFailure("overflow", "no paragraph fits beside the question")
+        return prompt.fill(sources=fenced(sources, question.language), **values), sources
+
+    def _passages(self, draft: Draft, scope: Scope) -> list[Passage]:
+        places = [(citation.report_id, citation.paragraph) for citation in draft.citations]
+        places += [
+            (context.report.id, context.paragraph.number)
+            for context in draft.contexts
+            if context.paragraph.kind in ("body", "table_row")
+        ]
+        wanted = {report_id for report_id, _ in places}
+        passages = {
+            (passage.report.id, passage.paragraph.number): passage
+            for found in self._corpus.passages([meta for meta in scope.metas if meta.id in wanted])
+            for passage in found
+        }
+        return [passages[place] for place in dict.fromkeys(places) if place in passages]
+
+    @staticmethod
+    def _accepted(reply: str, question: Question) -> str:
+        """Return a reply that answers.
+
+        Raises:
+            ModelFailure: it says that the reports do not say, or refuses to answer.
+        """
+        plain = THOUGHT.sub("", reply).strip()
+        refusal = phrase(question.language, "refusal")
+        if plain.strip("*_ 。.") in (refusal.strip("。."), ""):
+            raise ModelFailure("silent" if plain else "empty", "no answer in the paragraphs")
+        if lexicon.cue("generation", "model_refusal").search(fold(plain)):
+            raise ModelFailure("declined", "the model will not answer")
+        return reply
+
+
+def _kept(pieces: Iterator[str], said: list[str]) -> Iterator[str]:
+    for piece in pieces:
+        said.append(piece)
+        yield piece
+
+
+def _with_failure(draft: Draft, failure: ModelFailure, question: Question, notes: Sequence[str] = ()) -> Draft:
+    if failure.kind == "silent" and draft.refused:
+        return draft
+    reason = told(question.language, "fallback", reason=failure_reason(question.language, failure))
+    return replace(draft, notes=(*draft.notes, reason, *notes))
+
+
+def _composed(draft: Draft, reply: VerifiedReply, sources: dict[str, Source], question: Question) -> Draft:
+    instructed = dict.fromkeys(
+        phrase(question.language, "instruction_note", source=source.passage.report.source)
+        for source in sources.values()
+        if source.instruction
+    )
+    return Draft(
+        text=reply.text,
+        route=Route.PASSAGE,
+        citations=reply.citations,
+        contexts=draft.contexts,
+        facts=_facts(draft, reply.citations),
+        notes=(*draft.notes, *reply.notes, *instructed),
+    )
+
+
+def _meets(question: Question, reply: VerifiedReply, sources: dict[str, Source]) -> bool:
+    """Tell whether what a reply cites speaks of what is asked, so that it may overturn a refusal by rule.
+
+    True statements about something else are no answer: terms of the field and quoted words must all be there.
+    """
+    cited = {(citation.report_id, citation.paragraph) for citation in reply.citations}
+    passages = [source.passage for source in sources.values()]
+    evidence = " ".join(
+        f"{passage.heading} {passage.folded}"
+        for passage in passages
+        if (passage.report.id, passage.paragraph.number) in cited
+    )
+    asked = [item for item in question.concepts if item.words and item.kind not in ("light", "section", "context")]
+    missed = [item for item in asked if not mention_strength(item, evidence)]
+    return bool(asked) and len(missed) <= len(asked) / 2 and all(item.kind == "word" for item in missed)
+
+
+def _facts(draft: Draft, citations: Sequence[Citation]) -> tuple[Fact, ...]:
+    """Return the draft's figures that the new citations hold, with the new markers."""
+    old = {citation.marker: citation for citation in draft.citations}
+    moved = ((fact, _same_place(old.get(fact.citation), citations)) for fact in draft.facts)
+    return tuple(replace(fact, citation=marker) for fact, marker in moved if marker is not None)
+
+
+def _same_place(citation: Citation | None, citations: Sequence[Citation]) -> int | None:
+    if citation is None:
+        return None
+    return next(
+        (
+            other.marker
+            for other in citations
+            if (other.report_id, other.paragraph) == (citation.report_id, citation.paragraph)
+            and other.start < citation.end
+            and citation.start < other.end
+        ),
+        None,
+    )

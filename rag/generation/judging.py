@@ -1,0 +1,285 @@
+"""Surveys with a model: it judges the reports that the rules left open, or all; its quotes are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+
+from rag.answering import Draft
+from rag.answering.survey import answer_from_survey
+from rag.answering.wording import report_name
+from rag.chunking import count_tokens
+from rag.generation.cache import JudgementCache, cache_key
+from rag.generation.failure import ModelFailure
+from rag.generation.model import ANSWER_TOKENS, ChatModel, Meter
+from rag.generation.prompts import Messages, Prompt
+from rag.generation.sources import Source, fenced, fit, number_sources
+from rag.generation.understanding import json_object
+from rag.generation.wording import failure_reason, reason, told
+from rag.questions import Question
+from rag.quotes import occurrences, prepare_quote
+from rag.retrieval import Corpus, Match, Passage, Retrieval, Retriever, Scope, Weighted
+from rag.retrieval.matching import is_instruction, match_passage
+from rag.survey import Evidence, Judgement, Predicate, judge_report, predicate_of, stance_towards
+from rag.survey.stance import Stance
+from rag.types import Language, ReportMeta, SectionKind, Verdict
+
+PASSAGES_SHOWN = 8
+"""Paragraphs of a report that the model is shown, the nearest first."""
+NEAR_THE_LINE = 0.7
+"""A verdict whose best evidence meets no more of the question is judged again."""
+WORTH_ASKING = 0.4
+"""A report that the rules find silent is judged where a sentence meets so much of the question."""
+RELATED = 0.2
+"""Share of the question's weight that a quote's paragraph must meet to bear on it."""
+FIRM = (Verdict.YES, Verdict.NO)
+
+Judged = tuple[ReportMeta, Judgement]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A report to be judged.
+
+    Attributes:
+        meta: The report.
+        ruled: The verdict by rule.
+        nearest: What comes nearest in the report, to be cited where it is left for review.
+        sources: What the model is shown.
+        messages: What is sent.
+        key: Under which its reply is kept.
+        reply: The reply kept from before, or None.
+    """
+
+    meta: ReportMeta
+    ruled: Judgement
+    nearest: Evidence
+    sources: Mapping[str, Source]
+    messages: Messages
+    key: str
+    reply: str | None
+
+
+class SurveyReview:
+    """Judges reports by the model, in parallel up to its bound.
+
+    Args:
+        model: The chat model.
+        prompt: The prompt that judges one report.
+        corpus: The reports' text.
+        retriever: Finds and weighs what is asked.
+        cache: Keeps replies.
+        everything: Judge every report that mentions the matter, not only those that the rules leave open.
+    """
+
+    def __init__(
+        self,
+        model: ChatModel,
+        prompt: Prompt,
+        corpus: Corpus,
+        retriever: Retriever,
+        cache: JudgementCache,
+        *,
+        everything: bool,
+    ) -> None:
+        self._model = model
+        self._prompt = prompt
+        self._corpus = corpus
+        self._retriever = retriever
+        self._cache = cache
+        self._everything = everything
+
+    def stream(
+        self, question: Question, draft: Draft, scope: Scope, kinds: Sequence[SectionKind]
+    ) -> Iterator[str | Draft]:
+        """Yield lines that tell the progress, then the survey's draft; the one given if nothing was to be judged."""
+        retrieval = self._retriever.retrieve(question, scope, kinds)
+        predicate = predicate_of(question, retrieval.weighted)
+        if predicate is None:
+            yield draft
+            return
+        judged, cases = self._cases(question, predicate, retrieval, scope, kinds)
+        if not cases:
+            yield draft
+            return
+        language = question.language
+        asked = [case for case in cases if case.reply is None]
+        tokens = sum(count_tokens(case.messages.system) + count_tokens(case.messages.user) for case in asked)
+        known = len(cases) - len(asked)
+        yield told(language, "survey_before", reports=len(cases), cached=known, calls=len(asked), tokens=tokens) + "\n"
+        meter, notes = Meter(), []
+        for done, (case, judgement, note) in enumerate(
+            self._judge(cases, predicate, retrieval.weighted, question, meter), 1
+        ):
+            judged[case.meta.id] = (case.meta, judgement)
+            notes.extend([note] if note else [])
+            yield told(language, "survey_progress", done=done, reports=len(cases)) + "\n"
+        made = answer_from_survey(question, predicate, list(judged.values()), retrieval.contexts)
+        cost = told(
+            language,
+            "survey_after",
+            reports=len(cases),
+            calls=meter.calls,
+            cached=known,
+            tokens_in=meter.tokens_in,
+            tokens_out=meter.tokens_out,
+        )
+        yield replace(made, notes=(*made.notes, *sorted(notes), cost))
+
+    def _cases(
+        self,
+        question: Question,
+        predicate: Predicate,
+        retrieval: Retrieval,
+        scope: Scope,
+        kinds: Sequence[SectionKind],
+    ) -> tuple[dict[str, Judged], list[Case]]:
+        judged: dict[str, Judged] = {}
+        cases = []
+        for meta, found in zip(scope.metas, self._corpus.passages(scope.metas), strict=True):
+            passages = [passage for passage in found if not kinds or passage.paragraph.section_kind in kinds]
+            ruled = judge_report(predicate, passages)
+            judged[meta.id] = (meta, ruled)
+            matches = _matches(passages, retrieval.weighted, question)
+            if matches and (self._everything or _open(ruled, matches)):
+                case = self._case(question, meta, ruled, matches)
+                cases.extend([case] if case else [])
+        return judged, cases
+
+    def _case(self, question: Question, meta: ReportMeta, ruled: Judgement, matches: Sequence[Match]) -> Case | None:
+        language = question.language
+        passages = [evidence.sentence.passage for evidence in ruled.evidence]
+        passages += [match.sentence.passage for match in matches]
+        shown = list(dict.fromkeys(passages))[:PASSAGES_SHOWN]
+        report = report_name(meta, language)
+        empty = self._prompt.fill(question=question.text, report=report, sources="")
+        room = self._model.budget - ANSWER_TOKENS - count_tokens(empty.system) - count_tokens(empty.user)
+        sources = fit(number_sources(shown), language, int(room / 1.15))
+        if not sources:
+            return None
+        messages = self._prompt.fill(question=question.text, report=report, sources=fenced(sources, language))
+        key = cache_key(meta.id, question.text, self._model.name, messages.system, messages.user)
+        nearest = Evidence(matches[0].sentence, Stance.AFFIRMS, matches[0].coverage)
+        return Case(meta, ruled, nearest, sources, messages, key, self._cache.get(key))
+
+    def _judge(
+        self,
+        cases: Sequence[Case],
+        predicate: Predicate,
+        weighted: Sequence[Weighted],
+        question: Question,
+        meter: Meter,
+    ) -> Iterator[tuple[Case, Judgement, str | None]]:
+        deadline = self._model.deadline()
+
+        def ask(case: Case) -> str | ModelFailure:
+            try:
+                return case.reply or self._model.complete(case.messages, deadline, meter)
+            except ModelFailure as failure:
+                return failure
+
+        with ThreadPoolExecutor(self._model.parallel, thread_name_prefix="judge") as pool:
+            under_way = {pool.submit(ask, case): case for case in cases}
+            for future in as_completed(under_way):
+                case, reply = under_way[future], future.result()
+                if isinstance(reply, ModelFailure):
+                    why = failure_reason(question.language, reply)
+                    note = told(question.language, "survey_failed", source=case.meta.source, reason=why)
+                    yield case, case.ruled, note
+                    continue
+                if json_object(reply):
+                    self._cache.put(case.key, reply)
+                judgement, note_or_none = judgement_of(reply, case, predicate, weighted, question)
+                yield case, judgement, note_or_none
+
+
+def _matches(passages: Sequence[Passage], weighted: Sequence[Weighted], question: Question) -> list[Match]:
+    found = [match for passage in passages for match in match_passage(passage, weighted, question)]
+    telling = [match for match in found if not is_instruction(match.sentence.folded)]
+    return sorted(telling, key=lambda match: -match.score)
+
+
+def _open(ruled: Judgement, matches: Sequence[Match]) -> bool:
+    """Tell whether the rules left a report open, or decided it near the line."""
+    if ruled.verdict is Verdict.NOT_MENTIONED:
+        return max(match.direct for match in matches) >= WORTH_ASKING
+    if ruled.verdict in (Verdict.NEEDS_REVIEW, Verdict.MIXED):
+        return True
+    return max(evidence.coverage for evidence in ruled.evidence) < NEAR_THE_LINE
+
+
+def judgement_of(
+    reply: str, case: Case, predicate: Predicate, weighted: Sequence[Weighted], question: Question
+) -> tuple[Judgement, str | None]:
+    """Return the judgement that a reply makes, its quote verified; an unusable one leaves the report for review."""
+    language = question.language
+    told_of = json_object(reply)
+    verdict = next((item for item in Verdict if item.value == told_of.get("verdict")), None)
+    if verdict is None:
+        return _unusable(case, language, "malformed")
+    if verdict is Verdict.NOT_MENTIONED:
+        # Silence can't be quoted; what the rules found, stays.
+        return (case.ruled, None) if case.ruled.evidence else (Judgement(verdict, (), case.ruled.instruction), None)
+    wanted = ["quote", "quote_against"] if verdict is Verdict.MIXED else ["quote"]
+    found = []
+    for name in wanted:
+        quote = told_of.get(name)
+        if not isinstance(quote, str) or not quote.strip():
+            return _unusable(case, language, "no_quote")
+        evidence = _evidence(quote, case.sources, predicate, weighted, question)
+        if evidence is None:
+            return _unusable(case, language, "quote")
+        if evidence.coverage < RELATED:
+            return _unusable(case, language, "unrelated")
+        found.append(evidence)
+    if _opposed(verdict, found, predicate):
+        return _unusable(case, language, "opposite")
+    if verdict in FIRM and case.ruled.verdict in FIRM and verdict is not case.ruled.verdict:
+        both = (*found, *case.ruled.evidence[:1])
+        return (
+            Judgement(Verdict.NEEDS_REVIEW, both, case.ruled.instruction),
+            told(language, "survey_differs", source=case.meta.source),
+        )
+    return Judgement(verdict, tuple(found), case.ruled.instruction), None
+
+
+def _unusable(case: Case, language: Language, why: str) -> tuple[Judgement, str]:
+    note = told(language, "survey_unusable", source=case.meta.source, reason=reason(language, "judgement", why))
+    evidence = case.ruled.evidence or (case.nearest,)
+    return Judgement(Verdict.NEEDS_REVIEW, evidence, case.ruled.instruction), note
+
+
+def _evidence(
+    quote: str,
+    sources: Mapping[str, Source],
+    predicate: Predicate,
+    weighted: Sequence[Weighted],
+    question: Question,
+) -> Evidence | None:
+    """Return the sentence that a quote stands in, of those shown; None if it stands in none."""
+    searched = prepare_quote(quote.strip('“”"「」'))
+    for source in sources.values():
+        place = next(occurrences(searched, source.text), None)
+        if place is None:
+            continue
+        offset = source.start + place[0]
+        sentence = next(item for item in source.sentences if item.start <= offset < item.end or item.start >= offset)
+        stance = stance_towards(predicate.focus, sentence.folded, source.passage.paragraph.section_kind)
+        met = [
+            match.coverage for match in match_passage(source.passage, weighted, question) if match.sentence == sentence
+        ]
+        return Evidence(sentence, stance or Stance.AFFIRMS, max(met, default=0.0))
+    return None
+
+
+def _opposed(verdict: Verdict, found: Sequence[Evidence], predicate: Predicate) -> bool:
+    """Tell whether a quote says, of the very thing asked, the contrary of the verdict."""
+    mentioning = [item for item in found if predicate.focus.mentioned(item.sentence.folded)]
+    if verdict is Verdict.YES:
+        # A plan is no fact, whatever the model makes of it.
+        plan = not predicate.planned and all(item.stance is Stance.PLANNED for item in mentioning)
+        return any(predicate.contradicts(item.stance) for item in mentioning) or bool(mentioning and plan)
+    if verdict is Verdict.NO:
+        return any(predicate.supports(item.stance) for item in mentioning)
+    return False
