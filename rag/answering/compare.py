@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag import lexicon
 from rag.answering.draft import Draft
 from rag.answering.figures import asked_figure, fact_of, figure_quality, heaviest_of, preferred_units, states_none
 from rag.answering.passage import meets_enough
@@ -13,11 +14,13 @@ from rag.answering.wording import gloss, number_text, office_name, phrase, quote
 from rag.citations import Marker
 from rag.figures import Figure, convertible
 from rag.questions import Concept, Question, distinct_offices
-from rag.retrieval import Retrieval, Scope, Sentence, Weighted
+from rag.retrieval import Match, Retrieval, Scope, Sentence, Weighted
 from rag.types import Citation, Fact, Language, ReportMeta
 
 NONE_QUALITY = 0.4
 """How surely a sentence that states none answers, beside a figure's nearness."""
+NONE_COVERAGE = 0.5
+"""Share of the question that it must meet: another matter's none is no 0."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Row:
         sentence: The sentence that states it.
         figure: The figure, or None.
         none_stated: True if the sentence says that there was none.
+        quality: How surely it answers; comparable within one question.
     """
 
     meta: ReportMeta
@@ -37,6 +41,7 @@ class Row:
     sentence: Sentence | None = None
     figure: Figure | None = None
     none_stated: bool = False
+    quality: float = 0.0
 
     @property
     def value(self) -> float | None:
@@ -66,38 +71,89 @@ def _readable_in(rows: Sequence[Row], unit: str) -> list[Row]:
 
 
 def tabulate(question: Question, scope: Scope, retrieval: Retrieval) -> list[Row]:
-    """Return one row an office and year: every report in scope, and the absent years that another report states."""
-    rows = [_row_of(meta, question, retrieval, None) for meta in scope.metas]
+    """Return one row an office and year: every report in scope, and the absent years that another report states.
+
+    Figures side by side count the same thing, so where they differ in unit, the unit is taken in which the rows
+    together answer most surely.
+    """
+    rows = _rows(question, scope, retrieval, None)
+    units = list(dict.fromkeys(row.figure.unit for row in rows if row.figure))
+    if not question.total and any(convertible(unit, units[0]) is None for unit in units):
+        agreed = (_rows(question, scope, retrieval, unit) for unit in units)
+        best = max(agreed, key=lambda table: sum(row.quality for row in table))
+        kept = {(row.meta.id, row.year): row for row in rows if row.value is not None}
+        return [_like(row, kept.get((row.meta.id, row.year)), best) for row in best]
+    return rows
+
+
+def _like(row: Row, own: Row | None, table: Sequence[Row]) -> Row:
+    """Return an undisclosed row's own figure, where its unit counts what the table's does (人 beside 人次)."""
+    if row.value is not None or own is None or own.figure is None:
+        return row
+    units = {other.figure.unit for other in table if other.figure}
+    alike = any(
+        own.figure.unit in group and units & set(group) for group in lexicon.load("asked")["same_unit"].values()
+    )
+    return own if alike else row
+
+
+def _rows(question: Question, scope: Scope, retrieval: Retrieval, unit: str | None) -> list[Row]:
+    """Return the rows, with figures in one unit only if it is given."""
+    rows = [_row_of(meta, question, retrieval, None, unit) for meta in scope.metas]
     for year in scope.absent_years:
-        stated = [_row_of(meta, question, retrieval, year) for meta in scope.metas]
+        stated = [_row_of(meta, question, retrieval, year, unit) for meta in scope.metas]
         found = [row for row in stated if row.value is not None]
         rows.extend(found or ([Row(scope.metas[0], year)] if question.offices and scope.metas else []))
+    rows = [_told_elsewhere(row, scope, question, retrieval, unit) if row.value is None else row for row in rows]
     if question.years:
         rows = [row for row in rows if row.year in question.years or row.year is None]
     return sorted(rows, key=lambda row: (row.meta.office or "", row.year or 0, row.meta.region or ""))
 
 
-def _row_of(meta: ReportMeta, question: Question, retrieval: Retrieval, year: int | None) -> Row:
+def _told_elsewhere(row: Row, scope: Scope, question: Question, retrieval: Retrieval, unit: str | None) -> Row:
+    """Return the row with what another year's report of the same office states of its year, if one does."""
+    if row.year is None or row.meta.office is None:
+        return row
+    same = [
+        meta
+        for meta in scope.metas
+        if meta.office == row.meta.office
+        and meta.id != row.meta.id
+        and (meta.region == row.meta.region or None in (meta.region, row.meta.region))
+    ]
+    told = (_row_of(meta, question, retrieval, row.year, unit) for meta in same)
+    return next((found for found in told if found.value is not None), row)
+
+
+def _row_of(
+    meta: ReportMeta, question: Question, retrieval: Retrieval, year: int | None, unit: str | None = None
+) -> Row:
     """Find the figure of a report; with a year that is not the report's own, only where a sentence names the year."""
-    best: tuple[float, Row] | None = None
+    best = Row(meta, year or meta.year)
     for match in retrieval.matches:
         sentence = match.sentence
         if sentence.passage.report.id != meta.id or not meets_enough(match):
             continue
         if year is not None and sentence.names_year(year) is None:
             continue
-        own_year = year if year is not None else _named_own_year(sentence, meta)
-        figure = asked_figure(sentence, question, retrieval.weighted, own_year)
-        if figure is not None:
-            quality = match.score + 0.5 * figure_quality(sentence, figure, retrieval.weighted)
-            row = Row(meta, year or meta.year, sentence, figure)
-        elif states_none(sentence, retrieval.weighted):
-            quality, row = match.score + NONE_QUALITY, Row(meta, year or meta.year, sentence, None, none_stated=True)
-        else:
-            continue
-        if best is None or quality > best[0]:
-            best = quality, row
-    return best[1] if best else Row(meta, year or meta.year)
+        row = _row_from(match, question, retrieval, year, unit)
+        if row is not None and row.quality > best.quality:
+            best = row
+    return best
+
+
+def _row_from(match: Match, question: Question, retrieval: Retrieval, year: int | None, unit: str | None) -> Row | None:
+    """Return what a sentence states of the matter, or None."""
+    sentence, meta = match.sentence, match.sentence.passage.report
+    own_year = year if year is not None else _named_own_year(sentence, meta)
+    figure = asked_figure(sentence, question, retrieval.weighted, own_year, unit)
+    if figure is not None:
+        quality = match.score + 0.5 * figure_quality(sentence, figure, retrieval.weighted)
+        return Row(meta, year or meta.year, sentence, figure, quality=quality)
+    if match.coverage >= NONE_COVERAGE and states_none(sentence, retrieval.weighted):
+        quality = match.score + NONE_QUALITY
+        return Row(meta, year or meta.year, sentence, none_stated=True, quality=quality)
+    return None
 
 
 def _named_own_year(sentence: Sentence, meta: ReportMeta) -> int | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from rag import lexicon
-from rag.figures import Figure
+from rag.figures import Figure, convertible
 from rag.folding import fold
 from rag.questions import Concept, Question
 from rag.retrieval.corpus import Sentence
@@ -22,6 +22,15 @@ ARTICLE = lexicon.cue("asked", "article")
 ASKED_UNIT = lexicon.cue("asked", "asked_unit")
 THRESHOLD = lexicon.cue("asked", "threshold")
 """After a figure: it sets a bound (5000元以上的案件) and counts nothing."""
+WHOLE = lexicon.cue("asked", "whole")
+PART = lexicon.cue("asked", "part")
+WHOLE_BONUS, PART_LOSS = 0.3, 0.4
+"""What it adds to a figure's nearness that it counts a whole year, and what it takes that it counts only a part."""
+PART_FROM = lexicon.cue("asked", "part_from")
+PART_SHARE = 0.7
+"""A figure after 其中 counts so much less than one before it, all else being equal."""
+LAW_TITLE = lexicon.cue("asked", "law_title")
+ASKING_WORD = lexicon.cue("asked", "asking_word")
 MONEY_ASKED = lexicon.cue("asked", "money_asked")
 SHARE_ASKED = lexicon.cue("asked", "share_asked")
 SHARE_PHRASE = lexicon.cue("asked", "share_phrase")
@@ -73,8 +82,10 @@ def fitting(figures: Sequence[Figure], wanted: str | None) -> list[Figure]:
 
 
 def heaviest_of(weighted: Sequence[Weighted]) -> Weighted | None:
-    """Return the concept that counts most, among those with a Chinese form."""
-    return max((item for item in weighted if item.concept.words), key=lambda item: item.weight, default=None)
+    """Return the concept with a Chinese form that counts most; one carried over only if there is no other."""
+    known = [item for item in weighted if item.concept.words]
+    own = [item for item in known if item.present and item.concept.kind != "context"]
+    return max(own or known, key=lambda item: item.weight, default=None)
 
 
 def heavy_of(weighted: Sequence[Weighted]) -> list[Weighted]:
@@ -94,25 +105,23 @@ def heavy_of(weighted: Sequence[Weighted]) -> list[Weighted]:
 def belongs(sentence: Sentence, question: Question, weighted: Sequence[Weighted]) -> bool:
     """Tell whether a sentence is about what is counted.
 
-    It is if it meets every heavy concept, by its own words, its heading or the sentence before it; or by its own
-    words most of them, the counted one among them (it comes last in Chinese, first in English).
+    It is if it meets every heavy concept, by its own words, its heading, or the sentence before it or the first of
+    its paragraph; or by its own words most of them, the counted one among them (it comes last in Chinese, first in
+    English).
     """
     siblings = sentence.passage.sentences
     place = siblings.index(sentence)
     before = siblings[place - 1].folded if place else ""
-    around = f"{sentence.passage.heading} {before} {sentence.folded}"
+    own = LAW_TITLE.sub("", sentence.folded)
+    around = f"{sentence.passage.heading} {siblings[0].folded if place else ''} {before} {own}"
     heavy = heavy_of(weighted)
     counted = heavy[-1 if question.language == "zh" else 0] if heavy else None
-    met = sum(item.weight for item in heavy if mention_strength(item.concept, sentence.folded) > 0)
-    if (
-        counted
-        and mention_strength(counted.concept, sentence.folded)
-        and met >= MOST_OF_HEAVY * sum(item.weight for item in heavy)
-    ):
+    met = sum(item.weight for item in heavy if mention_strength(item.concept, own) > 0)
+    if counted and mention_strength(counted.concept, own) and met >= MOST_OF_HEAVY * sum(item.weight for item in heavy):
         return True
     return all(mention_strength(item.concept, around) > 0 for item in heavy) and (
         bool(sentence.passage.header)
-        or any(mention_strength(item.concept, sentence.folded) > 0 for item in heavy)
+        or any(mention_strength(item.concept, own) > 0 for item in heavy)
         or all(mention_strength(item.concept, sentence.passage.heading) > 0 for item in heavy)
     )
 
@@ -136,15 +145,21 @@ def asked_figures(sentence: Sentence, question: Question, weighted: Sequence[Wei
 
 
 def asked_figure(
-    sentence: Sentence, question: Question, weighted: Sequence[Weighted], year: int | None = None
+    sentence: Sentence,
+    question: Question,
+    weighted: Sequence[Weighted],
+    year: int | None = None,
+    unit: str | None = None,
 ) -> Figure | None:
     """Return the figure of a sentence that the question asks for, or None.
 
     The nearest one to what is counted: right after it in its clause (发放宣传资料1000余份), or right before it
-    (26件信访案件). With a year, the figure of the clause that names the year.
+    (26件信访案件). With a year, the figure of the clause that names the year; with a unit, one that can be read in it.
     """
     figures = fitting(figures_of(sentence), asked_unit_class(question))
-    figures = [figure for figure in figures if not _is_threshold(figure, sentence.folded)] or figures
+    if unit is not None:
+        figures = [figure for figure in figures if convertible(figure.unit, unit) is not None]
+    figures = [figure for figure in figures if not _is_threshold(figure, sentence.folded)]
     if SHARE_ASKED.search(fold(question.text)):
         figures = [figure for figure in figures if unit_class(figure.unit) == "share"] or figures
     named = [figure for figure in figures if figure.unit in preferred_units(question)]
@@ -160,7 +175,38 @@ def asked_figure(
         figures = [figure for figure in figures if figure not in earlier] or figures
     of_years = (_of_year(figures, sentence, wanted) for wanted in _years_wanted(sentence, question, year))
     figures = next((found for found in of_years if found), figures)
+    counted = counted_concept(question)
+    if counted is not None:
+        others = [item.concept for item in weighted if item.concept.words and item.concept != counted]
+        figures = [figure for figure in figures if _in_clause_of(counted, figure, sentence.folded, others)] or figures
     return _nearest(figures, sentence, weighted, SHARE_ASKED.search(fold(question.text)) is not None)
+
+
+def counted_concept(question: Question) -> Concept | None:
+    """Return what stands right before 多少 or 几 in a question, where it is not all that the question is about."""
+    folded = fold(question.text)
+    asking = [match.start() for match in ASKING_WORD.finditer(folded)]
+    if len(asking) != 1 or len(question.concepts) < 2:
+        return None
+    return next(
+        (
+            concept
+            for concept in question.concepts
+            if concept.words and 0 <= concept.start and 0 <= asking[0] - concept.start - len(concept.name) <= 1
+        ),
+        None,
+    )
+
+
+def _in_clause_of(concept: Concept, figure: Figure, folded: str, others: Sequence[Concept]) -> bool:
+    """Tell whether a figure's own clause, or its label, mentions a concept, not only inside another one's name."""
+    left, right = clause_around(folded, figure.start, figure.end)
+    clause = figure.label or folded[left:right]
+    covered = [span for other in others for span in other.positions(clause)]
+    return any(
+        not any(start <= first and last <= end and end - start > last - first for start, end in covered)
+        for first, last in concept.positions(clause)
+    )
 
 
 def _years_wanted(sentence: Sentence, question: Question, year: int | None) -> list[int]:
@@ -187,7 +233,7 @@ def _of_year(figures: Sequence[Figure], sentence: Sentence, year: int) -> list[F
     """Return the figures that stand after a year's name and before another's; in a table, under it."""
     labelled = [figure for figure in figures if str(year) in figure.label]
     named = sentence.names_year(year)
-    if labelled or named is None:
+    if labelled or named is None or sentence.passage.header:
         return labelled
     following = re.search(r"20\d\d", sentence.folded[named[1] :])
     end = named[1] + following.start() if following else len(sentence.folded)
@@ -207,6 +253,8 @@ def _nearness(figure: Figure, folded: str, weighted: Sequence[Weighted], share_a
     score += ADJACENT * nearest
     if (unit_class(figure.unit) == "share") != share_asked:
         score *= 0.5
+    if not figure.label and PART_FROM.search(folded[: figure.start]):
+        score *= PART_SHARE
     return score
 
 
@@ -227,7 +275,9 @@ def figure_quality(sentence: Sentence, figure: Figure, weighted: Sequence[Weight
     left, right = clause_around(sentence.folded, figure.start, figure.end)
     clause = sentence.folded[left:right]
     known = [item for item in weighted if mention_strength(item.concept, clause)]
-    return max((_adjacency(figure, left, clause, item.concept) for item in known), default=0.0)
+    near = max((_adjacency(figure, left, clause, item.concept) for item in known), default=0.0)
+    before = sentence.folded[left : figure.start]
+    return near + (WHOLE_BONUS if WHOLE.search(before) else 0.0) - (PART_LOSS if PART.search(before) else 0.0)
 
 
 def fact_of(figure: Figure, sentence: Sentence, question: Question, year: int | None, marker: int) -> Fact:

@@ -199,6 +199,12 @@ def distinct_offices(offices: Sequence[tuple[str, str | None]]) -> int:
     return sum(max(1, len(known)) for known in regions.values())
 
 
+def _topic_of(question: Question) -> list[Concept]:
+    """Return what a question was about: its terms if it has any, else all its words."""
+    terms = [concept for concept in question.concepts if concept.kind in ("lexicon", "quoted", "word")]
+    return terms or [concept for concept in question.concepts if concept.kind != "section"]
+
+
 def _carry_over(question: Question, earlier: Sequence[Question]) -> Question:
     """Take offices, years and topic from earlier turns where the question leaves them out."""
     last = earlier[-1]
@@ -215,7 +221,7 @@ def _carry_over(question: Question, earlier: Sequence[Question]) -> Question:
     single = distinct_offices(offices) == 1
     if topic:
         route = Route.PASSAGE if single and question.route in (Route.SURVEY, Route.COUNT) else question.route
-        carried = tuple(replace(concept, kind="context") for concept in last.concepts if concept.kind != "section")
+        carried = tuple(replace(concept, kind="context") for concept in _topic_of(last))
         known = {concept.words for concept in question.concepts}
         concepts = question.concepts + tuple(concept for concept in carried if concept.words not in known)
         return replace(

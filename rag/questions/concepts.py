@@ -17,6 +17,7 @@ from rag.types import Language
 
 ConceptKind = Literal["lexicon", "quoted", "word", "light", "section", "translated", "context"]
 ASKING = lexicon.cue("scope", "asking")
+MEASURED = lexicon.cue("scope", "measured")
 CONTENT_TAGS = ("n", "v", "a", "i", "l", "j", "z", "eng", "m")
 """First letters of rjieba's part-of-speech tags that carry content (nouns, verbs, adjectives, idioms, numerals)."""
 
@@ -182,6 +183,8 @@ def _remaining_words(folded: str, language: Language) -> Iterator[tuple[int, Con
             continue
         if ASKING.search(word):
             continue
+        if len(word) > 2 and MEASURED.search(folded[: start + 1]):
+            start, word = start + 1, word[1:]
         if tag.startswith("m") and not re.search(r"\d{2,}|[一-鿿]{2,}", word):
             continue
         if len(word) == 1 and not tag.startswith("n"):

@@ -20,7 +20,10 @@ GENERIC_BEFORE_OFFICE = lexicon.cue("scope", "generic_before_office")
 YEAR = lexicon.cue("scope", "year")
 YEAR_LIST = lexicon.cue("scope", "year_list")
 """22、23年, 22 23 24年, 21到23年."""
+YEAR_SPAN = lexicon.cue("scope", "year_span")
 UNNAMED = lexicon.cue("scope", "unnamed")
+LONGEST_SPAN = 12
+"""Years from one end of a span to the other, at most."""
 CHINESE_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
 OPENING_NAME = lexicon.cue("scope", "opening_name")
 GENERIC_OPENING = lexicon.cue("scope", "generic_opening")
@@ -168,13 +171,23 @@ def _find_years(folded: str, plausible: set[int]) -> tuple[tuple[int, ...], str]
         if year and year not in years:
             years.append(year)
         rest = rest[: match.start()] + " " * (match.end() - match.start()) + rest[match.end() :]
-    return tuple(years), rest
+    return _with_years_between(years, folded), rest
+
+
+def _with_years_between(years: list[int], folded: str) -> tuple[int, ...]:
+    """Add the years between the two ends of a span that the question names."""
+    span = YEAR_SPAN.search(folded)
+    if not span:
+        return tuple(years)
+    first, last = (int(year) for year in span.groups() if year)
+    between = range(first, last + 1) if first < last <= first + LONGEST_SPAN else ()
+    return tuple(sorted({*years, *between})) if between else tuple(years)
 
 
 def _spell_years(listed: str) -> str:
     """Write 年 after every year of a list, and every year of a span."""
     span = re.fullmatch(r"(\d\d)年?\s?[到至—~-]\s?(\d\d)年?", listed)
-    if span and int(span[1]) < int(span[2]) <= int(span[1]) + 12:
+    if span and int(span[1]) < int(span[2]) <= int(span[1]) + LONGEST_SPAN:
         return "".join(f"{year}年" for year in range(int(span[1]), int(span[2]) + 1))
     return re.sub(r"(\d\d)(?!年)", r"\1年", listed)
 

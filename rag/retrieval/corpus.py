@@ -45,10 +45,15 @@ class Sentence:
         return self.passage.folded[self.start : self.end]
 
     def names_year(self, year: int) -> tuple[int, int] | None:
-        """Return where it names a year, by its number or, the year before the report's, as 上年 or 去年; else None."""
+        """Return where it names a year, by its number or, the year before the report's, as 上年 or 去年; else None.
+
+        A cell names the year of its column, before its first character.
+        """
         place = self.folded.find(str(year))
         if place >= 0:
             return place, place + 4
+        if str(year) in self.passage.header:
+            return 0, 0
         if self.passage.report.year != year + 1:
             return None
         match = lexicon.cue("asked", "year_before").search(self.folded)
