@@ -28,11 +28,13 @@ class Evidence:
         sentence: The sentence.
         stance: What it says of the focus.
         coverage: Share of the question's weight that it meets.
+        whole: True if every essential term of the question stands in its paragraph or its heading.
     """
 
     sentence: Sentence
     stance: Stance
     coverage: float
+    whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -86,21 +88,23 @@ def _examine(predicate: Predicate, sentence: Sentence) -> Evidence | None:
         return None
     total = predicate.focus_weight + sum(item.weight for item in predicate.beside)
     met = predicate.focus_weight
+    around = f"{sentence.passage.heading} {sentence.passage.folded}"
     for item in predicate.beside:
-        near = max(
-            mention_strength(item.concept, sentence.passage.folded),
-            mention_strength(item.concept, sentence.passage.heading),
-        )
+        near = mention_strength(item.concept, around)
         met += item.weight * max(mention_strength(item.concept, sentence.folded), NEARBY * near)
     coverage = met / total if total else 0.0
-    return Evidence(sentence, stance, coverage) if coverage >= ENOUGH_COVERAGE else None
+    if coverage < ENOUGH_COVERAGE:
+        return None
+    return Evidence(sentence, stance, coverage, all(mention_strength(item, around) for item in predicate.essential))
 
 
 def _verdict(predicate: Predicate, found: list[Evidence]) -> tuple[Verdict, tuple[Evidence, ...]]:
     ranked = sorted(found, key=lambda item: (-item.coverage, len(item.sentence.text) > LONGEST_QUOTE))
-    saying = [item for item in ranked if predicate.supports(item.stance)]
-    denying = [item for item in ranked if predicate.contradicts(item.stance)]
-    undecided = [item for item in ranked if predicate.undecided(item.stance)]
+    whole = [item for item in ranked if item.whole]
+    saying = [item for item in whole if predicate.supports(item.stance)]
+    denying = [item for item in whole if predicate.contradicts(item.stance)]
+    undecided = [item for item in whole if predicate.undecided(item.stance)]
+    undecided += [item for item in ranked if not item.whole and predicate.supports(item.stance)]
     if predicate.silence:
         # Asked for silence, a mention is the contrary, and silence is what was asked for.
         return (Verdict.NO, tuple(saying[:EVIDENCE_SHOWN])) if saying else (Verdict.YES, ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,9 @@ from rag.survey.stance import Stance
 from rag.types import SectionKind
 
 NEARLY_AS_HEAVY = 0.85
+WORDS_SHARE = 0.6
+ESSENTIAL_SHARE = 0.5
+"""A term of the field that weighs so much of the focus must stand near what decides, or a person must look."""
 ALTERNATIVES = lexicon.cue("asked", "alternatives")
 
 
@@ -40,6 +44,15 @@ class Predicate:
     mention: bool
     silence: bool
     sections: tuple[SectionKind, ...]
+
+    @property
+    def essential(self) -> tuple[Concept, ...]:
+        """The terms beside the focus without which a sentence may be about something else."""
+        return tuple(
+            item.concept
+            for item in self.beside
+            if item.concept.kind in ("lexicon", "quoted") and item.weight >= ESSENTIAL_SHARE * self.focus_weight
+        )
 
     def supports(self, stance: Stance) -> bool:
         """Tell whether a stance says that it is so, as asked."""
@@ -85,7 +98,7 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
     focus = nearly[-1 if question.language == "zh" else 0]
     # A general dictionary's guess does not decide whether a report speaks of a term of the field.
     telling = ("lexicon", "quoted", "word") if focus.concept.kind in ("lexicon", "quoted") else ("translated", "word")
-    beside = tuple(item for item in substantial if item is not focus and item.concept.kind in telling)
+    beside = _balanced([item for item in substantial if item is not focus and item.concept.kind in telling], focus)
     planned = question.planned and not question.lack
     sections = tuple(kind for kind in question.sections if kind is not SectionKind.PLAN)
     return Predicate(
@@ -98,6 +111,17 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
         mention=question.mention,
         silence=question.mention and question.lack,
         sections=sections if not question.lack_of_degree else (),
+    )
+
+
+def _balanced(beside: Sequence[Weighted], focus: Weighted) -> tuple[Weighted, ...]:
+    """Keep everyday words together lighter than a term of the field: the report may put them otherwise."""
+    words = sum(item.weight for item in beside if item.concept.kind == "word")
+    most = WORDS_SHARE * focus.weight
+    if focus.concept.kind not in ("lexicon", "quoted") or words <= most:
+        return tuple(beside)
+    return tuple(
+        replace(item, weight=item.weight * most / words) if item.concept.kind == "word" else item for item in beside
     )
 
 
@@ -122,8 +146,13 @@ def _either(first: Weighted, second: Weighted) -> Weighted:
             concept,
             name=f"{concept.name}/{other.name}",
             words=words,
-            affirms=concept.affirms or other.affirms,
-            denies=concept.denies or other.denies,
+            affirms=_any_of(concept.affirms, other.affirms),
+            denies=_any_of(concept.denies, other.denies),
         ),
         min(first.weight, second.weight),
     )
+
+
+def _any_of(first: re.Pattern[str] | None, second: re.Pattern[str] | None) -> re.Pattern[str] | None:
+    patterns = [pattern.pattern for pattern in (first, second) if pattern]
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns)) if patterns else None

@@ -107,4 +107,8 @@ def _denied(before: str, after: str, following: str) -> bool:
     denials = list(_cue("denied_before").finditer(before))
     if denials and len(before) - denials[-1].end() <= DENIAL_REACH and not _cue("qualifies").search(after):
         return True
-    return bool(_cue("denied_after").search(after) or _cue("denied_next").search(following))
+    return bool(
+        _cue("denied_after").search(after)
+        or _cue("denied_next").search(following)
+        or _cue("denied_later").match(following)
+    )
