@@ -31,6 +31,8 @@ PART_SHARE = 0.7
 """A figure after 其中 counts so much less than one before it, all else being equal."""
 LAW_TITLE = lexicon.cue("asked", "law_title")
 ASKING_WORD = lexicon.cue("asked", "asking_word")
+PEOPLE = lexicon.cue("asked", "people")
+COUNTS_NEXT = lexicon.cue("asked", "counts_next")
 MONEY_ASKED = lexicon.cue("asked", "money_asked")
 SHARE_ASKED = lexicon.cue("asked", "share_asked")
 SHARE_PHRASE = lexicon.cue("asked", "share_phrase")
@@ -45,11 +47,25 @@ def asked_unit_class(question: Question) -> str | None:
         return unit_class(lexicon.load("asked")["same_unit"].get(match[1], [match[1]])[0])
     if "number" not in question.asked and question.route is not Route.COMPARE:
         return None
+    if counts_people(question):
+        return "people"
     if re.search(r"how many", folded):
         return None
     if MONEY_ASKED.search(folded) and not SHARE_ASKED.search(folded):
         return "money"
     return None
+
+
+def counts_people(question: Question) -> bool:
+    """Tell whether a question counts people by what they do: 几个调解员, how many mediators."""
+    folded = fold(question.text)
+    return any(
+        concept.words
+        and PEOPLE.search(concept.words[0]) is not None
+        and 0 <= concept.start
+        and COUNTS_NEXT.search(folded[: concept.start]) is not None
+        for concept in question.concepts
+    )
 
 
 def preferred_units(question: Question) -> frozenset[str]:

@@ -77,7 +77,7 @@ def _focus_place(sentence: Sentence, predicate: Predicate) -> tuple[int, int]:
 
 
 def _name(predicate: Predicate) -> str:
-    return predicate.focus.name
+    return predicate.name
 
 
 def _label(verdict: Verdict, predicate: Predicate, language: Language) -> str:

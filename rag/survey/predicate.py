@@ -16,6 +16,8 @@ NEARLY_AS_HEAVY = 0.85
 WORDS_SHARE = 0.6
 ESSENTIAL_SHARE = 0.5
 """A term of the field that weighs so much of the focus must stand near what decides, or a person must look."""
+LONGEST_NAME = 48
+ENDS = lexicon.cue("asked", "clause_end")
 ALTERNATIVES = lexicon.cue("asked", "alternatives")
 
 
@@ -24,6 +26,7 @@ class Predicate:
     """What is asked of each report.
 
     Attributes:
+        name: What it is called: the question's own words from the first term that decides to the last.
         focus: The concept that decides.
         beside: The other concepts, with their weights; a sentence should meet most of them too.
         focus_weight: Weight of the focus.
@@ -35,6 +38,7 @@ class Predicate:
         sections: Section kinds to judge by; empty: all.
     """
 
+    name: str
     focus: Concept
     beside: tuple[Weighted, ...]
     focus_weight: float
@@ -102,6 +106,7 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
     planned = question.planned and not question.lack
     sections = tuple(kind for kind in question.sections if kind is not SectionKind.PLAN)
     return Predicate(
+        name=_name(question.text, focus, beside),
         focus=focus.concept,
         beside=beside,
         focus_weight=focus.weight,
@@ -112,6 +117,17 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
         silence=question.mention and question.lack,
         sections=sections if not question.lack_of_degree else (),
     )
+
+
+def _name(text: str, focus: Weighted, beside: Sequence[Weighted]) -> str:
+    """Return the question's words that name the focus and the terms of the field beside it, a short span of them."""
+    terms = [focus, *(item for item in beside if item.concept.kind in ("lexicon", "quoted"))]
+    if any(item.concept.start < 0 or "/" in item.concept.name for item in terms):
+        return focus.concept.name
+    start = min(item.concept.start for item in terms)
+    end = max(item.concept.start + len(item.concept.name) for item in terms)
+    span = text[start:end]
+    return span if len(span) <= LONGEST_NAME and ENDS.search(span) is None else focus.concept.name
 
 
 def _balanced(beside: Sequence[Weighted], focus: Weighted) -> tuple[Weighted, ...]:
