@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rag.errors import CitationError
+from rag.errors import CitationError, MalformedCitation
 from rag.types import Citation, Paragraph, ReportMeta
 
 CITATION_ID = re.compile(r"(?P<report>[0-9a-f]{12})-p(?P<paragraph>\d{1,6})-s(?P<start>\d{1,7})-e(?P<end>\d{1,7})")
@@ -29,11 +29,11 @@ def parse_citation_id(text: str) -> CitationAddress:
     """Read a citation id.
 
     Raises:
-        CitationError: it is not of the form ``3f9ac1d2b07e-p14-s120-e141``.
+        MalformedCitation: it is not of the form ``3f9ac1d2b07e-p14-s120-e141``.
     """
     match = CITATION_ID.fullmatch(text.strip())
     if not match or int(match["start"]) >= int(match["end"]):
-        raise CitationError(
+        raise MalformedCitation(
             f"{text!r} is no citation id. An id looks like 3f9ac1d2b07e-p14-s120-e141; "
             "answers list theirs under citations."
         )

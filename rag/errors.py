@@ -18,7 +18,8 @@
     │   ├── ModelMismatch      the store was built with another model or chunking
     │   ├── StoreLocked        another process holds what is needed
     │   └── StoreDamaged
-    ├── CitationError          a citation id is malformed or points nowhere
+    ├── CitationError          a citation id points nowhere
+    │   └── MalformedCitation  it is no citation id at all
     ├── QuestionError          a question that cannot be asked (empty, too long)
     ├── GoldError              a gold question file is unusable
     └── GenerationError        the chat model failed
@@ -93,6 +94,10 @@ class StoreDamaged(StoreError):
 
 class CitationError(RagError):
     """A citation id is malformed or points nowhere."""
+
+
+class MalformedCitation(CitationError):
+    """A text is not of the form of a citation id."""
 
 
 class QuestionError(RagError):

@@ -42,7 +42,7 @@ def with_citations(
     metas: Mapping[str, ReportMeta],
     paragraphs: Mapping[str, tuple[Paragraph, ...]],
 ) -> list[CitedFact]:
-    """Return each fact with its citation, ordered as the reports are."""
+    """Return each fact with its citation, ordered as the reports are; those of a report gone meanwhile are left out."""
     by_number = {
         (report_id, paragraph.number): paragraph for report_id, group in paragraphs.items() for paragraph in group
     }
@@ -52,7 +52,10 @@ def with_citations(
             fact,
             cut_citation(metas[fact.report_id], by_number[fact.report_id, fact.paragraph], fact.start, fact.end),
         )
-        for fact in sorted(facts, key=lambda fact: place[fact.report_id])
+        for fact in sorted(
+            (fact for fact in facts if fact.report_id in place and (fact.report_id, fact.paragraph) in by_number),
+            key=lambda fact: place[fact.report_id],
+        )
     ]
 
 

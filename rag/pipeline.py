@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from rag.answering import Draft, ExtractiveEngine, phrase, refuse_scope
 from rag.catalog import BuiltWith, Catalog, InventoryRow
@@ -18,7 +19,7 @@ from rag.errors import CitationError, QuestionError
 from rag.fact_listing import CitedFact, about, with_citations
 from rag.generation import Generated, Generation
 from rag.index import Index, Verification
-from rag.ingestion import IngestEvent, ingest
+from rag.ingestion import IngestEvent, ingest, remove_files, remove_report
 from rag.questions import Question, analyse
 from rag.questions.analysis import LONGEST_QUESTION, language_of
 from rag.quotes import occurrences, prepare_quote
@@ -35,13 +36,39 @@ from rag.types import (
     Route,
     Turn,
 )
+from rag.uploads import Upload, UploadCheck, UploadResult, Uploads, accept
 
 NEIGHBOURS = 2
 QUOTE_MATCHES = 200
 
 
+class Observer(Protocol):
+    """Told of what a ``Rag`` did; called from several threads, and must not raise."""
+
+    def answered(self, answer: Answer) -> None:
+        """Hear of an answer, a refusal included."""
+
+    def ingested(self, summary: IngestSummary) -> None:
+        """Hear of an ingest run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether questions can be answered.
+
+    Attributes:
+        reports: Number of reports.
+        chunks: Number of chunks.
+        lagging: Indexes on disk behind the catalog; what they lack is searched in memory, so answers are right.
+    """
+
+    reports: int
+    chunks: int
+    lagging: tuple[str, ...]
+
+
 class Rag:
-    """Question answering over a store of reports.
+    """Question answering over a store of reports; safe to share between threads.
 
     Args:
         settings: The settings; the store must exist unless ``create``.
@@ -63,6 +90,11 @@ class Rag:
         retriever = Retriever(self._catalog, self._index, self._corpus, lambda: self._embedder, top_k=settings.top_k)
         self._engine = ExtractiveEngine(self._corpus, retriever)
         self._generation = Generation(settings, self._corpus, retriever) if settings.llm_model else None
+        self._writing = threading.RLock()
+        self._observers: list[Observer] = []
+        self._uploads = Uploads(
+            self._catalog, int(settings.max_file_mb * 1024 * 1024), lambda paths: self.ingest(paths), self._forget
+        )
 
     def __enter__(self) -> Self:
         """Return itself; leaving closes it."""
@@ -97,17 +129,54 @@ class Rag:
             on_progress: Called as each file is done.
             stop: Asked between commits; True ends the run early, with all that is in kept.
         """
-        return ingest(
-            paths,
-            settings=self.settings,
-            catalog=self._catalog,
-            index=self._index,
-            embedder=self._embedder,
-            metadata=metadata,
-            prune=prune,
-            on_progress=on_progress,
-            stop=stop,
-        )
+        with self._writing:
+            summary = ingest(
+                paths,
+                settings=self.settings,
+                catalog=self._catalog,
+                index=self._index,
+                embedder=self._embedder,
+                metadata=metadata,
+                prune=prune,
+                on_progress=on_progress,
+                stop=stop,
+            )
+        for observer in self._observers:
+            observer.ingested(summary)
+        return summary
+
+    def upload(self, uploads: Iterable[Upload], *, check: UploadCheck = accept) -> tuple[UploadResult, ...]:
+        """Keep files in the store's uploads folder and take them in; see ``rag.uploads``.
+
+        Args:
+            uploads: Files with the names that people gave them.
+            check: Looks at each before it is read; raises a ``LoadError`` to refuse it.
+        """
+        return self._uploads.take_in(uploads, check)
+
+    def delete(self, report_id: str) -> tuple[str, ...]:
+        """Take a report out, with every file that holds its text; uploads are deleted, other files left where they are.
+
+        Returns:
+            The names of its files.
+
+        Raises:
+            CitationError: there is no such report.
+        """
+        with self._writing:
+            records = remove_report(report_id, self._catalog, self._index)
+        if not records:
+            raise _no_report(report_id)
+        self._uploads.remove(records)
+        return tuple(record.source for record in records)
+
+    def _forget(self, paths: Sequence[str]) -> None:
+        with self._writing:
+            remove_files(paths, self._catalog, self._index)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell an observer of every answer and ingest run from now on."""
+        self._observers.append(observer)
 
     def ask(
         self,
@@ -153,7 +222,7 @@ class Rag:
         except QuestionError:
             reply = _unaskable(question)
             yield from reply.answer.splitlines(keepends=True)
-            yield reply
+            yield self._told(reply)
             return
         in_filter = self._catalog.report_metas(filters) if filters else metas
         scope = resolve_scope(understood, in_filter)
@@ -167,7 +236,13 @@ class Rag:
                     given = piece
         else:
             yield from draft.text.splitlines(keepends=True)
-        yield _answered(question, understood, given, notes, retrieve_seconds, time.perf_counter() - started)
+        answer = _answered(question, understood, given, notes, retrieve_seconds, time.perf_counter() - started)
+        yield self._told(answer)
+
+    def _told(self, answer: Answer) -> Answer:
+        for observer in self._observers:
+            observer.answered(answer)
+        return answer
 
     def _understand(
         self, text: str, metas: Sequence[ReportMeta], history: Sequence[Turn], route: Route | None
@@ -226,6 +301,7 @@ class Rag:
         matches = [
             QuoteMatch(cut_citation(metas[report_id], paragraph, start, end), "exact" if exact else "variant")
             for report_id, paragraphs in self._catalog.paragraphs().items()
+            if report_id in metas  # another may have come in since
             for paragraph in paragraphs
             for start, end, exact in occurrences(searched, paragraph.text)
         ]
@@ -243,7 +319,7 @@ class Rag:
         """
         report = self._catalog.report(report_id)
         if report is None:
-            raise CitationError(f"No report {report_id!r}. `python -m rag reports` lists the reports.")
+            raise _no_report(report_id)
         return report
 
     def inventory(self) -> list[InventoryRow]:
@@ -263,6 +339,16 @@ class Rag:
         chosen = about(facts, indicator) if indicator else facts
         stating = {fact.report_id for fact in chosen}
         return with_citations(chosen, self._catalog.metas(), self._catalog.paragraphs(stating))
+
+    def standing(self) -> Standing:
+        """Say whether questions can be answered: read the catalog and try the embedding model.
+
+        Raises:
+            StoreError: the catalog cannot be read.
+            EmbeddingError: the model cannot be loaded or run.
+        """
+        self._embedder.embed_query("法治")
+        return Standing(len(self._catalog.metas()), self._catalog.chunk_count(), self._index.lagging())
 
     def verify(self) -> Verification:
         """Check the catalog against its indexes."""
@@ -293,6 +379,10 @@ class Rag:
     def embedder(self) -> Embedder:
         """The embedding model, loaded when first used."""
         return self._embedder
+
+
+def _no_report(report_id: str) -> CitationError:
+    return CitationError(f"No report {report_id!r}. `python -m rag reports` lists the reports.")
 
 
 def _answered(

@@ -9,7 +9,7 @@ from typing import Any
 
 from rag.catalog import InventoryRow
 from rag.terminal import missing_years
-from rag.types import Answer, Citation, CitedParagraph, Paragraph, QuoteMatch, ReportMeta
+from rag.types import Answer, Citation, CitedParagraph, Paragraph, QuoteMatch, Report, ReportMeta
 
 
 def answer_to_dict(answer: Answer) -> dict[str, Any]:
@@ -64,6 +64,17 @@ def quote_match_to_dict(match: QuoteMatch) -> dict[str, Any]:
 def report_to_dict(meta: ReportMeta) -> dict[str, Any]:
     """Return a report's metadata as JSON."""
     return dict(_plain(asdict(meta)))
+
+
+def whole_report_to_dict(report: Report) -> dict[str, Any]:
+    """Return a report with its headings and paragraphs as JSON."""
+    return {
+        "report": report_to_dict(report.meta),
+        "sections": [_plain(asdict(section)) for section in report.sections],
+        "paragraphs": [
+            _paragraph(paragraph) | {"section_kind": paragraph.section_kind.value} for paragraph in report.paragraphs
+        ],
+    }
 
 
 def _paragraph(paragraph: Paragraph) -> dict[str, Any]:

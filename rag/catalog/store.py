@@ -285,8 +285,13 @@ class Catalog:
 
     def remove_file(self, path: str) -> None:
         """Forget a file; its report goes too, unless another file holds the same content."""
+        self.remove_files([path])
+
+    def remove_files(self, paths: Iterable[str]) -> None:
+        """Forget several files in one transaction; a report goes with the last file that holds its content."""
         with writing(self._engine, self._path) as connection:
-            write.remove_file(connection, path)
+            for path in paths:
+                write.remove_file(connection, path)
 
 
 _WAY_OUT = (

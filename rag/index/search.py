@@ -172,6 +172,17 @@ class Index:
             lexical.save(lexical.build(self._catalog), self._catalog)
             self._lexical = lexical.load(self._catalog)
 
+    def lagging(self) -> tuple[str, ...]:
+        """Name the indexes on disk that are behind the catalog: ``lexical``, ``vector`` (where this process owns it).
+
+        Answers are right all the same: what is behind is followed in memory, or searched exactly.
+        """
+        behind = {
+            "lexical": not lexical.is_current(self._catalog),
+            "vector": self._owns_vector and not self._vector.is_current(),
+        }
+        return tuple(name for name, is_behind in behind.items() if is_behind)
+
     def rebuild(self) -> None:
         """Build both indexes anew from the catalog, without embedding.
 

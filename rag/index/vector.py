@@ -84,6 +84,12 @@ class VectorIndex:
 
     # Keeping in step
 
+    def is_current(self) -> bool:
+        """Say whether the folder is at the catalog's last change, without opening it or waiting for a writer."""
+        state = self._state
+        now = (self._catalog.catalog_id(), self._catalog.change_counter())
+        return state is not None and (state.catalog_id, state.changed) == now
+
     def sync(self) -> None:
         """Bring the folder up to the catalog: the rows changed since, or all of them where it cannot be trusted."""
         with self._thread_lock:

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.catalog import WRITER_LOCK, Catalog, FileRecord, ProcessLock, StoredReport
+from rag.catalog import Catalog, FileRecord, StoredReport
 from rag.chunking import chunk_report
 from rag.embedding import Embedder
-from rag.errors import LoadError, RagError, StoreError, StoreLocked
+from rag.errors import LoadError, RagError
 from rag.index import Index
 from rag.ingestion.overrides import as_stored, from_stored
 from rag.ingestion.progress import IngestEvent, Outcome, Progress, Tally
+from rag.ingestion.writer import one_writer
 from rag.loading import load_document
 from rag.settings import Settings
 from rag.structure import MetaOverrides, parse_report
@@ -82,24 +83,11 @@ class Run:
     ) -> IngestSummary:
         """Do it all, under the writer lock."""
         started = time.perf_counter()
-        lock = ProcessLock(self._catalog.store / WRITER_LOCK)
-        if not lock.acquire():
-            if not os.access(self._catalog.store, os.W_OK):
-                raise StoreError(
-                    f"The store {str(self._catalog.store)!r} is read-only. Change its permissions, or name another "
-                    "folder with --store."
-                )
-            raise StoreLocked(
-                f"The store {str(self._catalog.store)!r} is being written by {lock.holder()}. Wait for it to finish, "
-                "then run the same command again."
-            )
-        try:
+        with one_writer(self._catalog.store):
             self._take_files(files, overrides)
             if prune and not self._stop():
                 self._prune(paths)
             self._index.sync()
-        finally:
-            lock.release()
         return self._tally.summary(time.perf_counter() - started)
 
     def _take_files(self, files: list[Path], overrides: dict[str, MetaOverrides] | None) -> None:
