@@ -22,6 +22,7 @@ from rag.evaluation.report_html import render_html
 from rag.evaluation.report_terminal import render, render_comparison
 from rag.evaluation.result import Origin, build_result, commit_of, scored
 from rag.evaluation.run import cases, run
+from rag.evaluation.runs import save_run
 from rag.evaluation.thresholds import check_gate, load_thresholds, table_name
 from rag.pipeline import Rag
 from rag.serialising import answer_to_dict
@@ -90,6 +91,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     gate = check_gate(thresholds, outcome)
     result = build_result(asked, outcome, origin, gate=gate, baselines=beside, judge=judge)
     _console().print(render(result))
+    save_run(settings.store, json.loads(json.dumps(result, default=str)))
     if options.json:
         _write(options.json, json.dumps(result, ensure_ascii=False, indent=1, default=str))
     if options.html:

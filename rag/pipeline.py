@@ -19,12 +19,13 @@ from rag.errors import CitationError, QuestionError
 from rag.fact_listing import CitedFact, about, with_citations
 from rag.generation import Generated, Generation
 from rag.index import Index, Verification
-from rag.ingestion import IngestEvent, ingest, remove_files, remove_report
+from rag.ingestion import IngestEvent, correct_report, ingest, remove_files, remove_report
 from rag.questions import Question, analyse
 from rag.questions.analysis import LONGEST_QUESTION, language_of
 from rag.quotes import occurrences, prepare_quote
 from rag.retrieval import Corpus, Retriever, Scope, resolve_scope
 from rag.settings import Settings
+from rag.structure import MetaOverrides
 from rag.types import (
     Answer,
     CitedParagraph,
@@ -349,6 +350,22 @@ class Rag:
         """
         self._embedder.embed_query("法治")
         return Standing(len(self._catalog.metas()), self._catalog.chunk_count(), self._index.lagging())
+
+    def correct(self, report_id: str, given: MetaOverrides) -> ReportMeta:
+        """Let office, region, year, title or date given by hand win over what was read in a report.
+
+        Raises:
+            CitationError: there is no such report.
+        """
+        with self._writing:
+            return correct_report(
+                report_id,
+                given,
+                catalog=self._catalog,
+                index=self._index,
+                embedder=self._embedder,
+                chunk_tokens=self.settings.chunk_tokens,
+            )
 
     def verify(self) -> Verification:
         """Check the catalog against its indexes."""

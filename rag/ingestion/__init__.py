@@ -8,6 +8,7 @@ from pathlib import Path
 from rag.catalog import BuiltWith, Catalog
 from rag.embedding import Embedder, load_embedder
 from rag.index import Index
+from rag.ingestion.correction import correct_report
 from rag.ingestion.overrides import from_stored
 from rag.ingestion.progress import IngestEvent, Progress
 from rag.ingestion.removal import remove_files, remove_report
@@ -17,7 +18,15 @@ from rag.settings import Settings
 from rag.structure import read_metadata_csv
 from rag.types import IngestSummary
 
-__all__ = ["IngestEvent", "from_stored", "ingest", "ingest_into_store", "remove_files", "remove_report"]
+__all__ = [
+    "IngestEvent",
+    "correct_report",
+    "from_stored",
+    "ingest",
+    "ingest_into_store",
+    "remove_files",
+    "remove_report",
+]
 
 
 def ingest_into_store(

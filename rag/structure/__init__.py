@@ -1,5 +1,6 @@
 """Structure: from text blocks to a report with paragraphs, sections and metadata."""
 
+from rag.structure.metadata import with_overrides
 from rag.structure.offices import OfficeName, canonical_office, office_names, office_stem, office_variants
 from rag.structure.overrides import MetaOverrides, read_metadata_csv
 from rag.structure.parsing import parse_report
@@ -16,4 +17,5 @@ __all__ = [
     "parse_report",
     "read_metadata_csv",
     "split_sentences",
+    "with_overrides",
 ]
