@@ -15,7 +15,7 @@ from rag.settings import load_settings
 
 ATTACK = """<script>alert(1)</script><img src=x onerror="alert(1)">"""
 REPORTS = {
-    "云岭2021.txt": "云岭街道办事处2021年法治政府建设情况报告\n\n一、主要举措\n全年受理信访事项58件，办结57件。\n",
+    "云岭2021.txt": "望江区云岭街道办事处2021年法治政府建设情况报告\n\n一、主要举措\n全年受理信访事项58件，办结57件。\n",
     "云岭2023.txt": (
         "云岭街道办事处2023年法治政府建设情况报告\n\n一、主要举措\n（一）化解矛盾。全年受理信访事项60件。\n\n"
         "二、存在的不足\n街道不具备行政执法权。\n"
@@ -197,5 +197,6 @@ def test_only_the_last_runs_are_kept(tmp_path):
 def test_a_gap_stands_only_between_an_offices_own_reports(rag):
     grid = lay_out(rag.inventory())
     assert grid.years == (2021, 2022, 2023) and grid.gaps == 1
+    assert [row.region for row in grid.offices] == [None, "望江区"]
     baisha = next(row for row in grid.offices if row.office == "白沙街道办事处")
     assert baisha.gaps == (False, False, False)

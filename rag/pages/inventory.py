@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from rag.catalog import InventoryRow
 
+LAST = "\uffff"
+"""Sorts after every name."""
+
 
 @dataclass(frozen=True, slots=True)
 class OfficeRow:
@@ -52,12 +55,26 @@ def lay_out(rows: Sequence[InventoryRow], search: str = "") -> Inventory:
     kept = [row for row in rows if not wanted or wanted in _described(row)]
     known = [row.meta.year for row in kept if row.meta.year is not None]
     years = tuple(range(min(known), max(known) + 1)) if known else ()
+    regions: dict[str, set[str]] = {}
+    for row in rows:
+        if row.meta.office and row.meta.region:
+            regions.setdefault(row.meta.office, set()).add(row.meta.region)
     groups: dict[tuple[str, str], list[InventoryRow]] = {}
     for row in kept:
-        # Reports that name no office have nothing in common: each stands by itself.
-        key = (row.meta.region or "", row.meta.office) if row.meta.office else ("￿", row.meta.id)
-        groups.setdefault(key, []).append(row)
+        groups.setdefault(_group(row, regions.get(row.meta.office or "", set())), []).append(row)
     return Inventory(years, tuple(_office_row(group, years) for _, group in sorted(groups.items())), len(kept))
+
+
+def _group(row: InventoryRow, regions: set[str]) -> tuple[str, str]:
+    """Return what a report stands in line with: its region and office.
+
+    A report that leaves its region out is of the only region that has such an office. Reports that name no office
+    have nothing in common: each stands by itself, after the others.
+    """
+    if not row.meta.office:
+        return LAST, row.meta.id
+    region = row.meta.region or (next(iter(regions)) if len(regions) == 1 else "")
+    return region, row.meta.office
 
 
 def _described(row: InventoryRow) -> str:
@@ -71,7 +88,7 @@ def _office_row(group: Sequence[InventoryRow], years: Sequence[int]) -> OfficeRo
     held = [year for year, cell in zip(years, cells, strict=True) if cell]
     return OfficeRow(
         office=group[0].meta.office,
-        region=group[0].meta.region,
+        region=next((row.meta.region for row in group if row.meta.region), None),
         reports=cells,
         unplaced=tuple(row for row in group if row.meta.year is None),
         gaps=tuple(
