@@ -1,4 +1,4 @@
-"""The command line: ``python -m rag ask | cite | find | facts | reports | verify | rebuild | gold check``."""
+"""The command line, ``python -m rag``: ask, open citations, find quotes, list, check, mend and back up a store."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rag.backup import back_up, restore
 from rag.errors import RagError, SettingsError
 from rag.evaluation.corpus import read_corpus
 from rag.evaluation.gold import check_gold, load_gold
@@ -93,6 +95,13 @@ def _parser() -> argparse.ArgumentParser:
         ("rebuild", _rebuild, "build the indexes anew from the catalog, without embedding"),
     ):
         commands.add_parser(name, parents=[shared], help=text).set_defaults(run=run)
+    for name, run, text in (
+        ("backup", _backup, "write the store into one archive, also while it is in use"),
+        ("restore", _restore, "put a backup back as a new store"),
+    ):
+        command = commands.add_parser(name, parents=[shared], help=text)
+        command.add_argument("archive", type=Path, metavar="FILE.tar.gz")
+        command.set_defaults(run=run)
     return parser
 
 
@@ -144,6 +153,22 @@ def _verify(options: argparse.Namespace) -> int:
         lines = [*(f"note: {note}" for note in checked.notes), *(f"problem: {item}" for item in checked.problems)]
         _print("\n".join(lines or ["The catalog and its indexes agree."]))
     return EXIT_FAILED if checked.problems else EXIT_OK
+
+
+def _backup(options: argparse.Namespace) -> int:
+    manifest = back_up(load_settings(store=options.store).store, options.archive)
+    _print(asdict(manifest) if options.json else f"{manifest.reports} reports in {options.archive}.")
+    return EXIT_OK
+
+
+def _restore(options: argparse.Namespace) -> int:
+    store = load_settings(store=options.store).store
+    manifest = restore(options.archive, store)
+    with _open(options, owner=True) as rag:  # builds the indexes
+        problems = rag.verify().problems
+    told = [f"{manifest.reports} reports of {manifest.made} in {store}.", *(f"problem: {item}" for item in problems)]
+    _print({**asdict(manifest), "problems": list(problems)} if options.json else "\n".join(told))
+    return EXIT_FAILED if problems else EXIT_OK
 
 
 def _rebuild(options: argparse.Namespace) -> int:

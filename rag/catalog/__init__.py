@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from rag.catalog.database import CATALOG_FILE
 from rag.catalog.lock import WRITER_LOCK, ProcessLock
 from rag.catalog.offices import matching_offices
 from rag.catalog.records import BuiltWith, FileRecord, InventoryRow, StoredReport, VectorTable
 from rag.catalog.store import Catalog
 
 __all__ = [
+    "CATALOG_FILE",
     "WRITER_LOCK",
     "BuiltWith",
     "Catalog",
