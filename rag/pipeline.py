@@ -53,18 +53,11 @@ class Observer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Whether questions can be answered.
-
-    Attributes:
-        reports: Number of reports.
-        chunks: Number of chunks.
-        lagging: Indexes on disk behind the catalog; what they lack is searched in memory, so answers are right.
-    """
+class Size:
+    """How much the store holds."""
 
     reports: int
     chunks: int
-    lagging: tuple[str, ...]
 
 
 class Rag:
@@ -276,7 +269,7 @@ class Rag:
         report = self._catalog.report(address.report_id)
         if report is None:
             raise CitationError(
-                f"No report {address.report_id} in {self.settings.store}. Its text may have changed since: "
+                f"No report {address.report_id} in this store. Its text may have changed since: "
                 "`python -m rag reports` lists the reports, `python -m rag find QUOTE` finds a quote."
             )
         paragraphs = {paragraph.number: paragraph for paragraph in report.paragraphs}
@@ -340,15 +333,13 @@ class Rag:
         stating = {fact.report_id for fact in chosen}
         return with_citations(chosen, self._catalog.metas(), self._catalog.paragraphs(stating))
 
-    def standing(self) -> Standing:
-        """Say whether questions can be answered: read the catalog and try the embedding model.
+    def size(self) -> Size:
+        """Return how much the store holds."""
+        return Size(len(self._catalog.metas()), self._catalog.chunk_count())
 
-        Raises:
-            StoreError: the catalog cannot be read.
-            EmbeddingError: the model cannot be loaded or run.
-        """
-        self._embedder.embed_query("法治")
-        return Standing(len(self._catalog.metas()), self._catalog.chunk_count(), self._index.lagging())
+    def lagging(self) -> tuple[str, ...]:
+        """Name the indexes on disk that are behind the catalog; see ``Index.lagging``."""
+        return self._index.lagging()
 
     def verify(self) -> Verification:
         """Check the catalog against its indexes."""
