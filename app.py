@@ -1,4 +1,4 @@
-"""Serve the chat page: ``python app.py [--store DIR] [--host HOST] [--port PORT]``."""
+"""Serve the chat page, the REST API and the MCP server: ``python app.py [--store DIR] [--host HOST] [--port PORT]``."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ import uvicorn
 
 from rag.errors import RagError, SettingsError
 from rag.pipeline import Rag
+from rag.server import create_server
 from rag.settings import Settings, load_settings
-from rag.ui import create_server
 
 _GRACE_SECONDS = 3  # open pages hold a connection; they are cut after this
 

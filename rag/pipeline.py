@@ -54,18 +54,11 @@ class Observer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Whether questions can be answered.
-
-    Attributes:
-        reports: Number of reports.
-        chunks: Number of chunks.
-        lagging: Indexes on disk behind the catalog; what they lack is searched in memory, so answers are right.
-    """
+class Size:
+    """How much the store holds."""
 
     reports: int
     chunks: int
-    lagging: tuple[str, ...]
 
 
 class Rag:
@@ -277,7 +270,7 @@ class Rag:
         report = self._catalog.report(address.report_id)
         if report is None:
             raise CitationError(
-                f"No report {address.report_id} in {self.settings.store}. Its text may have changed since: "
+                f"No report {address.report_id} in this store. Its text may have changed since: "
                 "`python -m rag reports` lists the reports, `python -m rag find QUOTE` finds a quote."
             )
         paragraphs = {paragraph.number: paragraph for paragraph in report.paragraphs}
@@ -341,15 +334,13 @@ class Rag:
         stating = {fact.report_id for fact in chosen}
         return with_citations(chosen, self._catalog.metas(), self._catalog.paragraphs(stating))
 
-    def standing(self) -> Standing:
-        """Say whether questions can be answered: read the catalog and try the embedding model.
+    def size(self) -> Size:
+        """Return how much the store holds."""
+        return Size(len(self._catalog.metas()), self._catalog.chunk_count())
 
-        Raises:
-            StoreError: the catalog cannot be read.
-            EmbeddingError: the model cannot be loaded or run.
-        """
-        self._embedder.embed_query("法治")
-        return Standing(len(self._catalog.metas()), self._catalog.chunk_count(), self._index.lagging())
+    def lagging(self) -> tuple[str, ...]:
+        """Name the indexes on disk that are behind the catalog; see ``Index.lagging``."""
+        return self._index.lagging()
 
     def correct(self, report_id: str, given: MetaOverrides) -> ReportMeta:
         """Let office, region, year, title or date given by hand win over what was read in a report.

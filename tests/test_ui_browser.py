@@ -6,12 +6,13 @@ import threading
 
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from ui_browser import ask, chromium, clipped, overflow, wait_in_view, watched_page
 from ui_scripted import HOSTILE, LACKS, ScriptedAssistant
 
 from rag.settings import load_settings
 from rag.types import Route
-from rag.ui import create_server
+from rag.ui import mount_page
 
 pytestmark = pytest.mark.browser
 
@@ -49,7 +50,7 @@ def assistant():
 def url(assistant):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(
-            create_server(assistant, load_settings()), log_level="error", timeout_graceful_shutdown=1
+            mount_page(FastAPI(), assistant, load_settings()), log_level="error", timeout_graceful_shutdown=1
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

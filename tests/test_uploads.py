@@ -163,7 +163,7 @@ def test_delete_takes_out_the_report_its_duplicates_and_its_uploads(rag, tmp_pat
     assert sorted(rag.delete(wanted)) == ["a.txt", "outside.txt"]
     assert outside.exists() and kept(rag) == {"b.txt"}
     assert [row.meta.office for row in rag.inventory()] == ["白鹿街道办事处"]
-    assert in_step(rag) and rag.standing().lagging == ()
+    assert in_step(rag) and rag.lagging() == ()
     with pytest.raises(CitationError):
         rag.delete(wanted)
 
@@ -208,4 +208,4 @@ def test_questions_uploads_and_deletions_go_on_at_the_same_time(rag):
         thread.join()
     assert not failures, failures
     assert len(rag.inventory()) == 1 + 2 * 3
-    assert in_step(rag) and rag.standing().lagging == ()
+    assert in_step(rag) and rag.lagging() == ()

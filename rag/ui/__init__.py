@@ -1,5 +1,5 @@
 """The chat page."""
 
-from rag.ui.page import create_app, create_server
+from rag.ui.page import create_app, mount_page
 
-__all__ = ["create_app", "create_server"]
+__all__ = ["create_app", "mount_page"]

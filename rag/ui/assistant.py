@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from rag.fact_listing import CitedFact
 from rag.types import Answer, CitedParagraph, Filters, QuoteMatch, Report, ReportMeta, Route, Turn
 
 
@@ -27,6 +28,10 @@ class Assistant(Protocol):
 
     def find(self, quote: str) -> Sequence[QuoteMatch]:
         """Return the places where a quote stands."""
+        ...
+
+    def facts(self, filters: Filters = ..., indicator: str = ...) -> Sequence[CitedFact]:
+        """Return the figures that reports state."""
         ...
 
     def reports(self) -> Sequence[ReportMeta]:

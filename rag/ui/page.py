@@ -23,22 +23,27 @@ from rag.ui.markup import escape, tag
 from rag.ui.sources import hint_html, source_html
 from rag.ui.texts import language_of, say
 from rag.ui.theme import calm_theme
+from rag.ui.tools import Tools
 
 _CONCURRENT_QUESTIONS = 4  # per page; the others wait in Gradio's queue
 _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 def create_app(assistant: Assistant, settings: Settings) -> gr.Blocks:
-    """Build the chat page over anything that answers; serve it with :func:`create_server`."""
+    """Build the chat page over anything that answers; serve it with :func:`mount_page`."""
     return ChatPage(assistant, settings).blocks
 
 
-def create_server(assistant: Assistant, settings: Settings) -> FastAPI:
-    """Return the web application that serves the page at ``/``."""
-    application = FastAPI(title=say("title", "en"), docs_url=None, redoc_url=None, openapi_url=None)
+def mount_page(application: FastAPI, assistant: Assistant, settings: Settings) -> FastAPI:
+    """Serve the page at ``/`` of a web application, and an MCP server at ``/gradio_api/mcp``; returns the application.
+
+    Raises:
+        RuntimeError: Gradio could not set the MCP server up.
+    """
+    blocks = create_app(assistant, settings)
     gr.mount_gradio_app(
         application,
-        create_app(assistant, settings),
+        blocks,
         path="/",
         server_name=settings.host,
         server_port=settings.port,
@@ -48,7 +53,10 @@ def create_server(assistant: Assistant, settings: Settings) -> FastAPI:
         run_history=False,
         show_error=False,
         ssr_mode=False,
+        mcp_server=True,
     )
+    if not blocks.mcp_server:  # Gradio goes on without it and says nothing
+        raise RuntimeError(f"The MCP server could not be set up: {blocks.mcp_error}")
     return application
 
 
@@ -68,6 +76,7 @@ class ChatPage:
         with self.blocks:
             self._lay_out()
             self._connect()
+            Tools(assistant).register()
         self.blocks.queue(default_concurrency_limit=_CONCURRENT_QUESTIONS)
 
     def _lay_out(self) -> None:

@@ -1,0 +1,50 @@
+"""Server-sent events: an answer as it is written."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from rag.api.problems import Kind, describe, problem_of
+from rag.errors import RagError
+from rag.serialising import answer_to_dict
+from rag.types import Answer
+
+HEARTBEAT_SECONDS = 15
+"""A comment so often, so that no proxy cuts a connection on which nothing is said yet."""
+
+_FAILED = Kind(500, "The answer broke off", "Ask again; the server's log says what is wrong.")
+_LOG = logging.getLogger(__name__)
+
+
+def event_stream(events: Iterable[ServerSentEvent]) -> EventSourceResponse:
+    """Return events as a response with heartbeats; they are made in a thread of their own."""
+    return EventSourceResponse(
+        iter(events),
+        ping=HEARTBEAT_SECONDS,
+        ping_message_factory=lambda: ServerSentEvent(comment="heartbeat"),
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+def answer_events(pieces: Iterable[str | Answer], which: str) -> Iterator[ServerSentEvent]:
+    """Yield ``token`` events and a final ``answer``, or an ``error`` event with a problem."""
+    try:
+        for piece in pieces:
+            if isinstance(piece, Answer):
+                yield _event("answer", answer_to_dict(piece))
+            else:
+                yield _event("token", {"text": piece})
+    except RagError as error:
+        yield _event("error", problem_of(error, which).model_dump())
+    except Exception:  # the response has begun, so this is the last place that can tell the reader
+        _LOG.exception("a streamed answer failed")
+        yield _event("error", describe(_FAILED, which, "Something failed that should not.").model_dump())
+
+
+def _event(name: str, data: dict[str, Any]) -> ServerSentEvent:
+    return ServerSentEvent(json.dumps(data, ensure_ascii=False), event=name)
