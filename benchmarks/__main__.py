@@ -16,6 +16,7 @@ COMMANDS = (
     ("Ingest against embedding the same chunks alone", ["benchmarks/ingest_overhead.py", "data/reports"]),
     ("Answer against embedding its question", ["benchmarks/answer_time.py", "--store", str(STORE)]),
     ("Surveys at 100 and 1,000 reports", ["benchmarks/survey_scale.py"]),
+    ("Twenty users asking at once", ["benchmarks/load.py", "--store", str(STORE)]),
     (
         "Evidence found, beside two plain designs",
         ["evaluate.py", "data/gold/sample.jsonl", "--store", str(STORE), "--baselines"],

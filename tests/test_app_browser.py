@@ -175,7 +175,9 @@ def test_a_hostile_report_is_shown_as_text(browser, url):
         page.get_by_text("网络安全普法人手不足").wait_for()
         assert ATTACK in page.locator("#source").inner_text()
         assert "[点击领奖](javascript:window.hacked=1)" in page.locator("#source").inner_text()
-        assert page.locator("#source :is(script, img, a), .answer :is(script, img, a)").count() == 0
+        assert page.locator("#source :is(script, img), .answer :is(script, img, a)").count() == 0
+        links = page.locator("#source a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+        assert len(links) == 1 and re.fullmatch(r"/reports/[0-9a-f]{12}#p\d+", links[0])
 
 
 @pytest.mark.browser

@@ -116,4 +116,6 @@ def _foot(citation: Citation, *, whole: bool, language: Language) -> str:
         data_copied=say("source_copied", language),
     )
     identifier = tag("code", escape(citation.id), title=say("source_id", language))
-    return tag("footer", toggle + copy + identifier)
+    place = f"/reports/{citation.report_id}#p{citation.paragraph}"
+    page = tag("a", escape(say("source_page", language)), href=place, target="_blank", rel="noopener", class_="plain")
+    return tag("footer", toggle + copy + page + identifier)
