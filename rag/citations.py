@@ -29,14 +29,17 @@ def parse_citation_id(text: str) -> CitationAddress:
     """Read a citation id.
 
     Raises:
+        CitationError: it ends before it begins.
         MalformedCitation: it is not of the form ``3f9ac1d2b07e-p14-s120-e141``.
     """
     match = CITATION_ID.fullmatch(text.strip())
-    if not match or int(match["start"]) >= int(match["end"]):
+    if not match:
         raise MalformedCitation(
             f"{text!r} is no citation id. An id looks like 3f9ac1d2b07e-p14-s120-e141; "
             "answers list theirs under citations."
         )
+    if int(match["start"]) >= int(match["end"]):
+        raise CitationError(f"{text!r} ends before it begins. An id looks like 3f9ac1d2b07e-p14-s120-e141.")
     return CitationAddress(match["report"], int(match["paragraph"]), int(match["start"]), int(match["end"]))
 
 

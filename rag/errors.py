@@ -18,7 +18,7 @@
     │   ├── ModelMismatch      the store was built with another model or chunking
     │   ├── StoreLocked        another process holds what is needed
     │   └── StoreDamaged
-    ├── CitationError          a citation id points nowhere
+    ├── CitationError          a citation id or report id points nowhere
     │   └── MalformedCitation  it is no citation id at all
     ├── QuestionError          a question that cannot be asked (empty, too long)
     ├── GoldError              a gold question file is unusable

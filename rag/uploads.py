@@ -74,6 +74,7 @@ class _Placed:
 
     position: int
     upload: str
+    report_id: str
     path: Path
     saved: Path | None
     superseded: FileRecord | None
@@ -169,11 +170,13 @@ class Uploads:
             return
         except OSError as error:
             raise self._unwritable(error) from error
-        if any(other.path.name == name for other in batch.placed):
-            self._take_in_placed(batch)  # where this one belongs depends on what the other turns out to be
-        batch.placed.append(self._place(position, upload, staged, document))
+        report_id = parse_report(document).meta.id
+        if any(name == other.path.name or report_id == other.report_id for other in batch.placed):
+            self._take_in_placed(batch)  # what this one is depends on what the other turns out to be
+        path, saved, superseded = self._place(upload, staged, document)
+        batch.placed.append(_Placed(position, upload.name, report_id, path, saved, superseded))
 
-    def _place(self, position: int, upload: Upload, staged: Path, document: Document) -> _Placed:
+    def _place(self, upload: Upload, staged: Path, document: Document) -> tuple[Path, Path | None, FileRecord | None]:
         path, superseded = self._destination(staged.name, hashlib.sha256(upload.content).hexdigest(), document)
         saved = None
         path.parent.mkdir(exist_ok=True)
@@ -181,7 +184,7 @@ class Uploads:
             saved = staged.with_name(f"{staged.name}.saved")
             os.replace(path, saved)
         os.replace(staged, path)
-        return _Placed(position, upload.name, path, saved, superseded)
+        return path, saved, superseded
 
     def _check(self, upload: Upload, check: UploadCheck) -> None:
         if len(upload.content) > self._max_bytes:

@@ -18,7 +18,11 @@ from rag.types import Answer, Route
 
 _STREAM = {
     "text/event-stream": {
-        "schema": {"type": "string"},
+        "schema": {
+            "type": "object",
+            "properties": {"event": {"enum": ["token", "answer", "error"]}, "data": {"type": "string"}},
+            "required": ["event", "data"],
+        },
         "example": 'event: token\ndata: {"text": "已检索 36/36 份报告"}\n\nevent: answer\ndata: {"question": "…"}\n\n',
     }
 }

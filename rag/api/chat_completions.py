@@ -6,7 +6,7 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -97,7 +97,7 @@ def _ask(rag: Rag, request: ChatRequest, question: str, route: Route | None) -> 
     return rag.ask(question, filters=request.filters.filters(), history=request.turns(), route=route)
 
 
-def _chunks(rag: Rag, request: ChatRequest, question: str, route: Route | None) -> Iterator[ServerSentEvent]:
+def _chunks(rag: Rag, request: ChatRequest, question: str, route: Route | None) -> Generator[ServerSentEvent]:
     """Yield the answer as chunks.
 
     A chat model's raw words are not passed on: a client cannot take back what verification then drops. Heartbeats

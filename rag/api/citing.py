@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
@@ -16,13 +16,17 @@ from rag.serialising import cited_paragraph_to_dict, quote_match_to_dict
 from rag.types import Filters
 
 CSV = "text/csv"
+_ID_FORM: dict[str, Any] = {"pattern": r"^[0-9a-f]{12}-p[0-9]{1,6}-s[0-9]{1,7}-e[0-9]{1,7}$"}  # checked by the library
 
 router = APIRouter(tags=["evidence"])
 
 
 @router.get("/cite/{citation_id}", response_model=CitedReply, responses=documented(400, 404))
 def cite(
-    citation_id: Annotated[str, Path(max_length=200, description="From an answer", examples=[CITATION["id"]])],
+    citation_id: Annotated[
+        str,
+        Path(max_length=200, description="From an answer", examples=[CITATION["id"]], json_schema_extra=_ID_FORM),
+    ],
     rag: Library,
 ) -> Response:
     """Open a citation: its quote, its paragraph in the report, the headings over it and its neighbours."""

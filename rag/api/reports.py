@@ -51,7 +51,9 @@ def report(report_id: ReportId, rag: Library) -> Response:
 
 @router.post("/reports", response_model=UploadsReply, responses=documented(400, 409))
 async def upload(
-    files: Annotated[list[UploadFile], File(description=".txt, .md, .html, .docx or .pdf", max_length=MOST_FILES)],
+    files: Annotated[
+        list[UploadFile], File(description=".txt, .md, .html, .docx or .pdf", min_length=1, max_length=MOST_FILES)
+    ],
     rag: Library,
     check: Check,
 ) -> Response:

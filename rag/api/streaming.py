@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Generator, Iterable
 from typing import Any
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import iterate_in_threadpool
 
 from rag.api.problems import Kind, describe, problem_of
 from rag.errors import RagError
@@ -21,17 +22,26 @@ _FAILED = Kind(500, "The answer broke off", "Ask again; the server's log says wh
 _LOG = logging.getLogger(__name__)
 
 
-def event_stream(events: Iterable[ServerSentEvent]) -> EventSourceResponse:
+def event_stream(events: Generator[ServerSentEvent]) -> EventSourceResponse:
     """Return events as a response with heartbeats; they are made in a thread of their own."""
     return EventSourceResponse(
-        iter(events),
+        _closed_at_the_end(events),
         ping=HEARTBEAT_SECONDS,
         ping_message_factory=lambda: ServerSentEvent(comment="heartbeat"),
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-def answer_events(pieces: Iterable[str | Answer], which: str) -> Iterator[ServerSentEvent]:
+async def _closed_at_the_end(events: Generator[ServerSentEvent]) -> AsyncIterator[ServerSentEvent]:
+    """Yield the events; a reader who leaves ends what makes them, rather than the collector of garbage some time."""
+    try:
+        async for event in iterate_in_threadpool(events):
+            yield event
+    finally:
+        events.close()
+
+
+def answer_events(pieces: Iterable[str | Answer], which: str) -> Generator[ServerSentEvent]:
     """Yield ``token`` events and a final ``answer``, or an ``error`` event with a problem."""
     try:
         for piece in pieces:

@@ -75,8 +75,8 @@ class ChatPage:
         self.blocks: gr.Blocks = gr.Blocks(title=say("title", "zh"), analytics_enabled=False, fill_width=True)
         with self.blocks:
             self._lay_out()
+            Tools(assistant).register()  # before the page's own events, which would take their names
             self._connect()
-            Tools(assistant).register()
         self.blocks.queue(default_concurrency_limit=_CONCURRENT_QUESTIONS)
 
     def _lay_out(self) -> None:
