@@ -73,4 +73,6 @@ new MutationObserver(() => {
   const questions = document.querySelectorAll('#chat .question');
   if (questions.length > asked) bringIntoView(document.querySelector('#chat [role=log]'), questions[questions.length - 1], 0.04);
   asked = questions.length;
+  // Gradio calls the examples a list but its buttons no items of one, which screen readers then leave out.
+  document.querySelectorAll('#chat .examples[role=list]').forEach((box) => box.setAttribute('role', 'group'));
 }).observe(document.body, { childList: true, subtree: true });
