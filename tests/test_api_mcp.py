@@ -85,6 +85,10 @@ def test_a_mistake_is_told_with_what_to_do(address):
     async def conversation(session):
         malformed = await session.call_tool("cite", {"citation_id": "zz"})
         assert malformed.isError and "An id looks like" in malformed.content[0].text
+        for argument in ({"route": "refused"}, {"years": ["last year"]}):
+            mistaken = await session.call_tool("ask", {"question": SURVEY} | argument)
+            (wrong,) = argument.get("years") or [argument.get("route")]
+            assert mistaken.isError and f"'{wrong}' is no" in mistaken.content[0].text
         unknown = await session.call_tool("delete", {"report_id": "zz"})
         assert unknown.isError
 
@@ -94,14 +98,16 @@ def test_a_mistake_is_told_with_what_to_do(address):
 def test_gradios_own_client_calls_the_same_functions_and_no_event_of_the_page(rag, address):
     client = Client(address, verbose=False)
     try:
-        answer = client.predict(question=COUNTED, api_name="/ask")
+        answer = json.loads(client.predict(question=COUNTED, api_name="/ask"))
         assert timeless(answer) == timeless(answer_to_dict(rag.ask(COUNTED)))
-        assert client.predict(answer["citations"][0]["id"], api_name="/cite")["paragraph"]
+        assert json.loads(client.predict(answer["citations"][0]["id"], api_name="/cite"))["paragraph"]
         with pytest.raises(AppError, match="An id looks like"):
             client.predict("zz", api_name="/cite")
         assert set(client.view_api(return_format="dict")["named_endpoints"]) == {
             "/ask", "/cite", "/find", "/list_reports", "/facts",
         }  # fmt: skip
+        with pytest.raises(AppError, match="are no years"):
+            client.predict(SURVEY, years=["last year"], api_name="/ask")
         with pytest.raises(ValueError, match="api_name"):
             client.predict(api_name="/remind")
     finally:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from rag.api.requests import Scope
 from rag.types import Turn
@@ -12,19 +12,21 @@ from rag.types import Turn
 SOURCES = "\n\n---\n\n- [1] "
 """How the list of sources begins in an answer's text; it is no part of what was said."""
 
+Said = Annotated[str, StringConstraints(max_length=200_000)]
+
 
 class Part(BaseModel):
     """A part of a message; only text is read."""
 
     type: str
-    text: str | None = Field(default=None, max_length=200_000)
+    text: Said | None = None
 
 
 class ChatMessage(BaseModel):
     """A message of the conversation."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[Part] | None = None
+    content: Said | list[Part] | None = None
 
     def text(self) -> str:
         """Return its text, without the list of sources of an earlier answer."""

@@ -1,24 +1,27 @@
 """What programs may call on the page: Gradio's API, and through it the MCP server.
 
-The docstrings are what a caller's model reads, so they say what an argument may hold.
+The docstrings are what a caller's model reads, so they say what an argument may hold. Results are JSON as text, since
+Gradio would hand a model the Python notation of anything else.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable
 from typing import Any, Literal, ParamSpec
 
 import gradio as gr
 from gradio.events import api
 
-from rag.errors import RagError
+from rag.errors import QuestionError, RagError
 from rag.fact_listing import fact_to_dict
 from rag.serialising import answer_to_dict, cited_paragraph_to_dict, quote_match_to_dict, report_to_dict
-from rag.types import Filters, Route
+from rag.types import Answer, Filters, Route
 from rag.ui.assistant import Assistant
 
 _MOST_FACTS = 500
+_ROUTES = tuple(route.value for route in Route if route is not Route.REFUSED)
 
 Given = ParamSpec("Given")
 
@@ -41,7 +44,7 @@ class Tools:
         regions: list[str] | None = None,
         years: list[int] | None = None,
         route: Literal["", "passage", "survey", "count", "compare"] = "",
-    ) -> dict[str, Any]:
+    ) -> str:
         """Answer a question from the annual rule-of-law reports, with verbatim citations, or say that they are silent.
 
         Args:
@@ -53,32 +56,31 @@ class Tools:
                 "passage" quotes what answers; leave empty to let the wording decide.
 
         Returns:
-            The answer in Markdown with [n] markers, citations by marker, the survey's verdicts, figures and notes.
+            JSON: the answer in Markdown with [n] markers, citations by marker, the survey's verdicts, figures, notes.
         """
         filters = _filters(offices, regions, years)
-        for piece in self._assistant.stream(question, filters=filters, route=Route(route) if route else None):
-            answer = piece
-        return {} if isinstance(answer, str) else answer_to_dict(answer)
+        pieces = self._assistant.stream(question, filters=filters, route=_route(route))
+        return _json(next(answer_to_dict(piece) for piece in pieces if isinstance(piece, Answer)))
 
-    def cite(self, citation_id: str) -> dict[str, Any]:
+    def cite(self, citation_id: str) -> str:
         """Open a citation: its quote, its paragraph in the report, the headings over it and its neighbours.
 
         Args:
             citation_id: The id of a citation, such as 3f9ac1d2b07e-p14-s120-e141.
         """
-        return cited_paragraph_to_dict(self._assistant.cite(citation_id))
+        return _json(cited_paragraph_to_dict(self._assistant.cite(citation_id)))
 
-    def find(self, quote: str) -> list[dict[str, Any]]:
+    def find(self, quote: str) -> str:
         """Find where a quote stands in the reports, exactly or but for width, punctuation and script.
 
         Args:
             quote: Words of a report.
         """
-        return [quote_match_to_dict(match) for match in self._assistant.find(quote)]
+        return _json([quote_match_to_dict(match) for match in self._assistant.find(quote)])
 
-    def list_reports(self) -> list[dict[str, Any]]:
+    def list_reports(self) -> str:
         """List the reports: id, office, region, year, title and file name of each."""
-        return [report_to_dict(report) for report in self._assistant.reports()]
+        return _json([report_to_dict(report) for report in self._assistant.reports()])
 
     def facts(
         self,
@@ -86,7 +88,7 @@ class Tools:
         offices: list[str] | None = None,
         regions: list[str] | None = None,
         years: list[int] | None = None,
-    ) -> list[dict[str, Any]]:
+    ) -> str:
         """List figures that the reports state, with unit, year and citation; 500 at most, so narrow it down.
 
         Args:
@@ -96,22 +98,32 @@ class Tools:
             years: Only figures for these years; leave out for all.
         """
         found = self._assistant.facts(_filters(offices, regions, years), indicator)
-        return [fact_to_dict(fact) for fact in found[:_MOST_FACTS]]
+        return _json([fact_to_dict(fact) for fact in found[:_MOST_FACTS]])
 
 
 def _filters(offices: list[str] | None, regions: list[str] | None, years: list[int] | None) -> Filters:
-    return Filters(
-        offices=tuple(map(str, offices or ())),
-        regions=tuple(map(str, regions or ())),
-        years=tuple(map(int, years or ())),
-    )
+    try:
+        numbers = tuple(int(year) for year in years or ())
+    except (TypeError, ValueError) as error:
+        raise QuestionError(f"{years!r} are no years. Give a list of numbers such as [2022, 2023].") from error
+    return Filters(offices=tuple(map(str, offices or ())), regions=tuple(map(str, regions or ())), years=numbers)
 
 
-def _told(tool: Callable[Given, Any]) -> Callable[Given, Any]:
+def _route(name: str) -> Route | None:
+    if name not in ("", *_ROUTES):
+        raise QuestionError(f"{name!r} is no route. Give one of {', '.join(_ROUTES)}, or leave it empty.")
+    return Route(name) if name else None
+
+
+def _json(value: Any) -> str:  # noqa: ANN401 - JSON values
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _told(tool: Callable[Given, str]) -> Callable[Given, str]:
     """Pass our errors on to the caller; Gradio keeps any other to itself."""
 
     @functools.wraps(tool)
-    def calling(*given: Given.args, **named: Given.kwargs) -> Any:  # noqa: ANN401 - JSON values
+    def calling(*given: Given.args, **named: Given.kwargs) -> str:
         try:
             return tool(*given, **named)
         except RagError as error:
