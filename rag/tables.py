@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Protocol, TypeVar
 
 from rag.figures import ARABIC, CHINESE, Figure, known_unit, parse_figures, parse_number
 from rag.folding import fold
-from rag.types import Paragraph
 
 CELL = re.compile(r"[^|]+")
 BARE_NUMBER = re.compile(rf"(?:{ARABIC}|{CHINESE})%?")
@@ -15,7 +15,20 @@ UNIT_IN_BRACKETS = re.compile(r"[(（]\s*(?:单位\s*[:：]\s*)?([^()（）]{1,5
 UNIT_COLUMN = "单位"
 
 
-def with_headers(paragraphs: Iterable[Paragraph]) -> Iterator[tuple[Paragraph, str]]:
+class _Row(Protocol):
+    """A paragraph, or one as it is stored."""
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+
+_Paragraph = TypeVar("_Paragraph", bound=_Row)
+
+
+def with_headers(paragraphs: Iterable[_Paragraph]) -> Iterator[tuple[_Paragraph, str]]:
     """Yield each paragraph with the first row of the table it stands in; empty for what is no table row."""
     header = ""
     for paragraph in paragraphs:

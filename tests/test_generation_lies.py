@@ -8,7 +8,7 @@ import pytest
 from rag.generation import verify
 from rag.generation.sources import number_sources
 from rag.pipeline import Rag
-from rag.retrieval.corpus import passages_of
+from rag.retrieval.passages import passages_of
 from rag.settings import load_settings
 from tests.scripted_server import Reply, ScriptedServer
 

@@ -12,7 +12,7 @@ from rag.answering.refusal import refuse
 from rag.answering.survey import answer_from_survey
 from rag.questions import Question, distinct_offices
 from rag.retrieval import Corpus, Passage, Retrieval, Retriever, Scope
-from rag.survey import judge_report, predicate_of
+from rag.survey import candidates, judge_report, predicate_of
 from rag.types import Route, SectionKind
 
 PASSAGES_KEPT = 300
@@ -60,8 +60,8 @@ class ExtractiveEngine:
         if predicate is None:
             return refuse(question, scope, retrieval)
         judged = [
-            (meta, judge_report(predicate, _of_kinds(passages, kinds)))
-            for meta, passages in zip(scope.metas, self._corpus.passages(scope.metas), strict=True)
+            (text.meta, judge_report(predicate, _of_kinds(candidates(predicate, text), kinds)))
+            for text in self._corpus.texts(scope.metas)
         ]
         return answer_from_survey(question, predicate, judged, retrieval.contexts)
 

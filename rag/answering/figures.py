@@ -9,8 +9,8 @@ from rag import lexicon
 from rag.figures import Figure, convertible
 from rag.folding import fold
 from rag.questions import Concept, Question
-from rag.retrieval.corpus import Sentence
 from rag.retrieval.matching import Weighted, figures_of, mention_strength
+from rag.retrieval.passages import Sentence
 from rag.survey.stance import clause_around, says_none
 from rag.types import Fact, Route
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from rag.citations import Marker
-from rag.retrieval.corpus import Sentence
+from rag.retrieval.passages import Sentence
 from rag.types import Citation
 
 LONGEST_QUOTE = 160

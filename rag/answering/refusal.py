@@ -10,7 +10,7 @@ from rag.answering.wording import office_name, phrase, quoted, report_name
 from rag.citations import Marker
 from rag.questions import Question
 from rag.retrieval import Retrieval, Scope
-from rag.retrieval.corpus import Passage
+from rag.retrieval.passages import Passage
 from rag.types import Context, ReportMeta, Route
 
 NEAREST_SHOWN = 3

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rag.catalog.database import CATALOG_FILE
 from rag.catalog.lock import WRITER_LOCK, ProcessLock
 from rag.catalog.offices import matching_offices
-from rag.catalog.records import BuiltWith, FileRecord, InventoryRow, StoredReport, VectorTable
+from rag.catalog.records import BuiltWith, FileRecord, InventoryRow, ParagraphRow, StoredReport, VectorTable
+from rag.catalog.rows import to_paragraph
 from rag.catalog.store import Catalog
 
 __all__ = [
@@ -15,8 +16,10 @@ __all__ = [
     "Catalog",
     "FileRecord",
     "InventoryRow",
+    "ParagraphRow",
     "ProcessLock",
     "StoredReport",
     "VectorTable",
     "matching_offices",
+    "to_paragraph",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,8 +77,8 @@ def translated(path: Path) -> Iterator[None]:
     """Turn database errors into ours, each with the way out."""
     try:
         yield
-    except DatabaseError as error:
-        reason = str(error.orig)
+    except (DatabaseError, sqlite3.DatabaseError) as error:  # the latter where rows come from the driver itself
+        reason = str(error.orig if isinstance(error, DatabaseError) else error)
         if "locked" in reason or "busy" in reason:
             raise StoreLocked(
                 f"The catalog {str(path)!r} is being written by another program and did not come free within "

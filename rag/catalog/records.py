@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag.embedding import Embedder
 from rag.settings import Settings
-from rag.types import Chunk, Report, ReportMeta
+from rag.types import Chunk, ParagraphKind, Report, ReportMeta
 
 Matrix = NDArray[np.float32]
 
@@ -63,6 +63,17 @@ class StoredReport:
     report: Report
     chunks: tuple[Chunk, ...]
     matrix: Matrix
+
+
+class ParagraphRow(NamedTuple):
+    """A paragraph as it is stored, ``path`` in JSON; cheaper than a ``Paragraph``, which it becomes when wanted."""
+
+    number: int
+    text: str
+    kind: ParagraphKind
+    section: int | None
+    path: str
+    section_kind: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rag.catalog.records import Matrix
+from rag.catalog.records import Matrix, ParagraphRow
 from rag.facts import StatedFact
 from rag.types import Chunk, Paragraph, Report, ReportMeta, Section, SectionKind, Span
 
@@ -41,7 +41,7 @@ def to_section(row: Any) -> Section:  # noqa: ANN401
     return Section(index, level, heading, parent, _KINDS[kind])
 
 
-def to_paragraph(row: Any) -> Paragraph:  # noqa: ANN401
+def to_paragraph(row: ParagraphRow) -> Paragraph:
     """Build a paragraph from (number, text, kind, section, path, section_kind)."""
     number, text, kind, section, path, section_kind = row
     return Paragraph(number, text, kind, section, _path(path), _KINDS[section_kind])

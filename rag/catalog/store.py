@@ -16,7 +16,7 @@ from sqlalchemy import inspect
 from rag.catalog import read, schema, write
 from rag.catalog.database import CATALOG_FILE, open_engine, reading, translated, writing
 from rag.catalog.offices import select as select_reports
-from rag.catalog.records import BuiltWith, FileRecord, InventoryRow, StoredReport, VectorTable
+from rag.catalog.records import BuiltWith, FileRecord, InventoryRow, ParagraphRow, StoredReport, VectorTable
 from rag.errors import ModelMismatch, StoreDamaged, StoreError
 from rag.facts import StatedFact
 from rag.types import Chunk, Filters, Paragraph, Report, ReportMeta, SectionKind
@@ -169,6 +169,11 @@ class Catalog:
         """Return the paragraphs of reports (None: all) in order, by report id."""
         with reading(self._engine, self._path) as connection:
             return read.paragraphs(connection, None if report_ids is None else list(report_ids))
+
+    def paragraph_rows(self, report_ids: Iterable[str]) -> dict[str, list[ParagraphRow]]:
+        """Return the paragraphs of reports as stored, in order, by report id."""
+        with reading(self._engine, self._path) as connection:
+            return read.paragraph_rows(connection, report_ids)
 
     def facts(self, report_ids: Iterable[str] | None = None) -> list[StatedFact]:
         """Return the figures that reports (None: all) state, report by report in the order of the text."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 
@@ -21,7 +21,7 @@ from rag.questions import Question
 from rag.quotes import occurrences, prepare_quote
 from rag.retrieval import Corpus, Match, Passage, Retrieval, Retriever, Scope, Weighted
 from rag.retrieval.matching import is_instruction, match_passage
-from rag.survey import Evidence, Judgement, Predicate, judge_report, predicate_of, stance_towards
+from rag.survey import Evidence, Judgement, Predicate, candidates, judge_report, predicate_of, stance_towards
 from rag.survey.stance import Stance
 from rag.types import Language, ReportMeta, SectionKind, Verdict
 
@@ -137,11 +137,10 @@ class SurveyReview:
     ) -> tuple[dict[str, Judged], list[Case]]:
         judged: dict[str, Judged] = {}
         cases = []
-        for meta, found in zip(scope.metas, self._corpus.passages(scope.metas), strict=True):
-            passages = [passage for passage in found if not kinds or passage.paragraph.section_kind in kinds]
-            ruled = judge_report(predicate, passages)
+        for meta, text in zip(scope.metas, self._corpus.texts(scope.metas), strict=True):
+            ruled = judge_report(predicate, _of_kinds(candidates(predicate, text), kinds))
             judged[meta.id] = (meta, ruled)
-            matches = _matches(passages, retrieval.weighted, question)
+            matches = _matches(_of_kinds(text.passages, kinds), retrieval.weighted, question)
             if matches and (self._everything or _open(ruled, matches)):
                 case = self._case(question, meta, ruled, matches)
                 cases.extend([case] if case else [])
@@ -192,6 +191,10 @@ class SurveyReview:
                     self._cache.put(case.key, reply)
                 judgement, note_or_none = judgement_of(reply, case, predicate, weighted, question)
                 yield case, judgement, note_or_none
+
+
+def _of_kinds(passages: Iterable[Passage], kinds: Sequence[SectionKind]) -> list[Passage]:
+    return [passage for passage in passages if not kinds or passage.paragraph.section_kind in kinds]
 
 
 def _matches(passages: Sequence[Passage], weighted: Sequence[Weighted], question: Question) -> list[Match]:

@@ -15,6 +15,7 @@ from rag.folding import fold
 from rag.questions.dictionary import translations
 from rag.types import Language
 
+LATIN = re.compile("[a-z]")
 ConceptKind = Literal["lexicon", "quoted", "word", "light", "section", "translated", "context"]
 ASKING = lexicon.cue("scope", "asking")
 MEASURED = lexicon.cue("scope", "measured")
@@ -81,8 +82,8 @@ def _alternation(patterns: list[str] | None) -> re.Pattern[str] | None:
 
 
 @cache
-def _vocabulary() -> tuple[dict[str, _Entry], re.Pattern[str], list[_Entry], re.Pattern[str]]:
-    """Question forms of every concept, with patterns that prefer longer ones; English entries in pattern order."""
+def _vocabulary() -> tuple[dict[str, _Entry], dict[str, _Entry]]:
+    """Return the concepts by their Chinese and by their English question forms."""
     chinese: dict[str, _Entry] = {}
     english: dict[str, _Entry] = {}
     for group in lexicon.load("concepts"):
@@ -94,9 +95,28 @@ def _vocabulary() -> tuple[dict[str, _Entry], re.Pattern[str], list[_Entry], re.
             chinese.setdefault(form, entry)
         for form in group.get("en", ()):
             english.setdefault(form.lower(), entry)
-    chinese_pattern = re.compile("|".join(map(re.escape, _longest_first(chinese))))
-    english_forms = _longest_first(english)
-    return chinese, chinese_pattern, [english[form] for form in english_forms], _english_pattern(english_forms)
+    return chinese, english
+
+
+@cache
+def _chinese() -> tuple[dict[str, _Entry], re.Pattern[str]]:
+    """Return the concepts by Chinese form, and a pattern that prefers longer ones."""
+    forms, _ = _vocabulary()
+    return forms, re.compile("|".join(map(re.escape, _longest_first(forms))))
+
+
+@cache
+def _english() -> tuple[list[_Entry], re.Pattern[str]]:
+    """Return the concepts in the order of their groups in a pattern of the English forms; longer ones come first."""
+    _, entries = _vocabulary()
+    forms = _longest_first(entries)
+    return [entries[form] for form in forms], _english_pattern(forms)
+
+
+@cache
+def _unlettered() -> list[str]:
+    """Return the English forms without a letter (12345)."""
+    return [form for form in _vocabulary()[1] if not LATIN.search(form)]
 
 
 def _longest_first(forms: Iterable[str]) -> list[str]:
@@ -150,7 +170,7 @@ def _take_quoted(folded: str, found: list[tuple[int, Concept]]) -> str:
 
 
 def _take_chinese(folded: str, found: list[tuple[int, Concept]]) -> str:
-    forms, pattern, _, _ = _vocabulary()
+    forms, pattern = _chinese()
     for match in pattern.finditer(folded):
         found.append((match.start(), forms[match[0]].concept(match[0])))
         folded = _blank(folded, match.start(), match.end())
@@ -158,7 +178,9 @@ def _take_chinese(folded: str, found: list[tuple[int, Concept]]) -> str:
 
 
 def _take_english(folded: str, found: list[tuple[int, Concept]]) -> str:
-    _, _, entries, pattern = _vocabulary()
+    if not (LATIN.search(folded) or any(form in folded for form in _unlettered())):
+        return folded  # compiling the pattern takes 0.1 s
+    entries, pattern = _english()
     whole = folded
     for match in pattern.finditer(whole):
         # Plural and spelling may differ from the form, so the group that matched tells it.

@@ -9,7 +9,7 @@ from functools import lru_cache
 from rag import lexicon
 from rag.figures import Figure, parse_figures
 from rag.questions import Concept, Question
-from rag.retrieval.corpus import Passage, Sentence
+from rag.retrieval.passages import Passage, Sentence
 from rag.tables import cell_figures
 from rag.types import SectionKind
 

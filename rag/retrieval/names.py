@@ -10,7 +10,7 @@ from functools import lru_cache
 from pypinyin import lazy_pinyin
 
 from rag.questions import Concept, Question
-from rag.retrieval.corpus import Passage
+from rag.retrieval.passages import Passage
 
 CAPITALISED = re.compile(r"[A-Z][a-z]+(?:[ '’-]?[A-Z][a-z]+)*")
 SHORTEST, LONGEST = 2, 4

@@ -9,10 +9,11 @@ from rag.catalog import Catalog
 from rag.embedding import Embedder
 from rag.index import Index
 from rag.questions import Question
-from rag.retrieval.corpus import Corpus, Passage
+from rag.retrieval.corpus import Corpus
 from rag.retrieval.fusion import fuse, spread
 from rag.retrieval.matching import Match, Weighted, is_instruction, match_passage, weigh
 from rag.retrieval.names import with_pinyin_names
+from rag.retrieval.passages import Passage
 from rag.retrieval.scope import Scope
 from rag.types import Context, Hit, Route, SectionKind
 

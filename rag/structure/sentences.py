@@ -15,6 +15,8 @@ _PAIRS = dict(zip(_CLOSING, _OPENING, strict=True))
 _FULL = "。！？；…\n"
 _HALF = ";!?"
 _AFTER_END = "。！？；…;!?"
+_MARK = re.compile(f'[{re.escape(_OPENING + _CLOSING)}"]')
+_END = re.compile(f"[{re.escape(_FULL + _HALF)}.]")
 _ENUMERATION = re.compile(load("structure")["enumeration"])
 _FIRST_ITEM = re.compile("一|其一|第一")
 _BEFORE_FIRST_ITEM = "：:"
@@ -52,7 +54,8 @@ def protected_spans(text: str) -> list[tuple[int, int]]:
     waiting = Counter[str]()
     spans: list[tuple[int, int]] = []
     straight: int | None = None
-    for index, character in enumerate(text):
+    for match in _MARK.finditer(text):
+        character, index = match[0], match.start()
         if character in _OPENING:
             open_brackets.append((character, index))
             waiting[character] += 1
@@ -82,7 +85,8 @@ def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 def _ends(text: str) -> list[int]:
     """Return the positions right after each sentence end, closing marks and white space included."""
     ends: list[int] = []
-    for index, character in enumerate(text):
+    for match in _END.finditer(text):
+        character, index = match[0], match.start()
         if character not in _FULL and not _is_half_width_end(text, index):
             continue
         after = index + 1

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
-from rag.questions import Concept
-from rag.retrieval.corpus import Passage, Sentence
+from rag.retrieval import Passage, ReportText, Sentence
 from rag.retrieval.matching import NEARBY, is_instruction, mention_strength
 from rag.survey.predicate import Predicate
 from rag.survey.stance import Stance, stance_towards
@@ -47,7 +44,7 @@ class Judgement:
 
 
 def judge_report(predicate: Predicate, passages: Iterable[Passage]) -> Judgement:
-    """Judge a report by every sentence that mentions what is asked.
+    """Judge a report by every sentence that mentions what is asked; the ``candidates`` hold them all.
 
     The verdict is ``mixed`` when the report says both, ``needs_review`` when it bears on the matter without
     deciding it (a mere plan, say), and ``not_mentioned`` when it is silent.
@@ -55,7 +52,7 @@ def judge_report(predicate: Predicate, passages: Iterable[Passage]) -> Judgement
     found: list[Evidence] = []
     instruction = False
     for passage in passages:
-        if not _worth_reading(predicate, passage):
+        if predicate.sections and passage.paragraph.section_kind not in predicate.sections:
             continue
         for sentence in passage.sentences:
             evidence = _examine(predicate, sentence)
@@ -66,20 +63,10 @@ def judge_report(predicate: Predicate, passages: Iterable[Passage]) -> Judgement
     return Judgement(*_verdict(predicate, found), instruction=instruction)
 
 
-def _worth_reading(predicate: Predicate, passage: Passage) -> bool:
-    if predicate.sections and passage.paragraph.section_kind not in predicate.sections:
-        return False
+def candidates(predicate: Predicate, text: ReportText) -> list[Passage]:
+    """Return the passages of a report in which a sentence may name, affirm or deny what decides, and few others."""
     focus = predicate.focus
-    return bool(_bearing(focus).search(passage.folded)) or (
-        focus.kind in ("word", "quoted") and mention_strength(focus, passage.folded) > 0.5
-    )
-
-
-@lru_cache(maxsize=256)
-def _bearing(concept: Concept) -> re.Pattern[str]:
-    """Match what names, affirms or denies a concept, in one go over every paragraph of the corpus."""
-    stated = [f"(?:{pattern.pattern})" for pattern in (concept.affirms, concept.denies) if pattern]
-    return re.compile("|".join([*map(re.escape, concept.words), *stated]))
+    return text.matching(focus.words, [pattern for pattern in (focus.affirms, focus.denies) if pattern])
 
 
 def _examine(predicate: Predicate, sentence: Sentence) -> Evidence | None:

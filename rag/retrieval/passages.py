@@ -1,0 +1,95 @@
+"""Paragraphs as retrieval reads them: folded, and cut into sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from rag import lexicon
+from rag.folding import fold
+from rag.structure.sentences import split_sentences
+from rag.tables import with_headers
+from rag.types import Paragraph, ReportMeta
+
+STATEMENTS = ("body", "table_row", "heading", "title")
+"""Kinds of paragraph that can carry a statement."""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Characters ``start:end`` of a paragraph that make one statement."""
+
+    passage: Passage
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        """The sentence as written."""
+        return self.passage.paragraph.text[self.start : self.end]
+
+    @property
+    def folded(self) -> str:
+        """The sentence as matched."""
+        return self.passage.folded[self.start : self.end]
+
+    def names_year(self, year: int) -> tuple[int, int] | None:
+        """Return where it names a year, by its number or, the year before the report's, as 上年 or 去年; else None.
+
+        A cell names the year of its column, before its first character.
+        """
+        place = self.folded.find(str(year))
+        if place >= 0:
+            return place, place + 4
+        if str(year) in self.passage.header:
+            return 0, 0
+        if self.passage.report.year != year + 1:
+            return None
+        match = lexicon.cue("asked", "year_before").search(self.folded)
+        return match.span() if match else None
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A paragraph with its report, folded for matching.
+
+    Attributes:
+        report: The report.
+        paragraph: The paragraph.
+        header: For a table row, the table's first row; else empty.
+    """
+
+    report: ReportMeta
+    paragraph: Paragraph
+    header: str = ""
+
+    @cached_property
+    def folded(self) -> str:
+        """The paragraph's text, folded; offsets are the same."""
+        return fold(self.paragraph.text)
+
+    @cached_property
+    def heading(self) -> str:
+        """Its heading path, folded; for a table row the table's first row too."""
+        return fold(" ".join((*self.paragraph.path, self.header)))
+
+    @cached_property
+    def sentences(self) -> tuple[Sentence, ...]:
+        """Its sentences in order, without surrounding white space."""
+        found = []
+        whole = [(0, len(self.paragraph.text))]
+        for start, end in whole if self.header else split_sentences(self.paragraph.text):
+            text = self.paragraph.text[start:end]
+            start += len(text) - len(text.lstrip())
+            end -= len(text) - len(text.rstrip())
+            if start < end:
+                found.append(Sentence(self, start, end))
+        return tuple(found)
+
+
+def passages_of(meta: ReportMeta, paragraphs: Iterable[Paragraph]) -> Iterator[Passage]:
+    """Yield the paragraphs of a report that can carry a statement, table rows with their table's first row."""
+    for paragraph, header in with_headers(paragraphs):
+        if paragraph.kind in STATEMENTS:
+            yield Passage(meta, paragraph, header)

@@ -1,0 +1,73 @@
+"""What is looked for in a whole report at once is found in the very statements that a look at each finds."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.catalog import ParagraphRow
+from rag.loading import find_files, load_document
+from rag.questions.concepts import _vocabulary
+from rag.retrieval import ReportText
+from rag.structure import parse_report
+from rag.types import ReportMeta
+
+META = ReportMeta("0" * 12, "report.txt")
+CONCEPTS = {entry.words: entry for entries in _vocabulary() for entry in entries.values()}.values()
+
+
+def text_of(*statements: str, kind="body") -> ReportText:
+    rows = [ParagraphRow(number, text, kind, None, "[]", "other") for number, text in enumerate(statements, 1)]
+    return ReportText(META, rows)
+
+
+@pytest.fixture(scope="module")
+def sample() -> list[ReportText]:
+    texts = []
+    for path in find_files([Path("data/reports")]):
+        report = parse_report(load_document(path, max_bytes=1 << 26))
+        rows = [
+            ParagraphRow(p.number, p.text, p.kind, p.section, "[]", p.section_kind.value) for p in report.paragraphs
+        ]
+        texts.append(ReportText(report.meta, rows))
+    return texts
+
+
+def test_every_concept_of_the_field_is_found_where_it_stands(sample):
+    for text in sample:
+        for concept in CONCEPTS:
+            stated = [pattern for pattern in (concept.affirms, concept.denies) if pattern]
+            by_word = [p for p in text.passages if any(word in p.folded for word in concept.words)]
+            holding = [p for p in text.passages if p in by_word or any(pattern.search(p.folded) for pattern in stated)]
+            found = text.matching(concept.words, stated)
+            assert text.matching(concept.words) == by_word
+            assert text.mentioning(concept.words) == len(by_word)
+            assert [passage for passage in found if passage in holding] == holding
+
+
+def test_patterns_that_affirm_or_deny_may_be_looked_for_in_joined_statements():
+    for concept in CONCEPTS:
+        for pattern in filter(None, (concept.affirms, concept.denies)):
+            assert not re.search(r"(?<!\[)\^|\$|\(\?[=!<]|\\[bABZ]", pattern.pattern), pattern.pattern
+
+
+@given(st.lists(st.text("执法权ＡA。 1", max_size=6), max_size=6), st.text("执法权a1", min_size=1, max_size=2))
+def test_words_are_found_in_their_own_statement_only(statements, word):
+    text = text_of(*statements)
+    expected = [passage for passage in text.passages if word in passage.folded]
+    assert text.matching([word]) == expected
+    assert text.mentioning([word]) == len(expected)
+
+
+def test_a_pattern_that_matches_nothing_at_all_ends():
+    assert len(text_of("街道", "执法").matching((), [re.compile("x*")])) == 2
+    assert text_of().matching(["执法"], [re.compile("x*")]) == []
+
+
+def test_a_table_row_knows_its_first_row_however_it_is_come_by():
+    rows = text_of("项目 | 件", "信访 | 26", kind="table_row")
+    (found,) = rows.matching(["信访"])
+    assert found.header == "项目 | 件"
+    assert found is rows.passages[1]
