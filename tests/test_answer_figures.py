@@ -4,7 +4,7 @@ import pytest
 
 from rag.pipeline import Rag
 from rag.settings import load_settings
-from rag.types import Route, Verdict
+from rag.types import Route, Turn, Verdict
 
 HEAD = "{office}{year}年法治政府建设情况报告\n\n{office}现将{year}年法治政府建设情况报告如下：\n\n"
 REPORTS = {
@@ -93,3 +93,38 @@ def test_cases_all_won_are_none_lost(rag):
 
 def test_what_never_came_about_was_not_done(rag):
     assert verdict(rag.ask("哪些街道办了公众开放日？"), "梅桥街道办事处") is Verdict.NO
+
+
+def test_two_figures_asked_for_are_both_given(rag):
+    answer = rag.ask("竹溪镇2022年立案多少起，罚款多少？")
+    assert [(fact.value, fact.unit) for fact in answer.facts] == [(16, "起"), (1.2, "万元")] or [
+        (fact.value, fact.unit) for fact in answer.facts
+    ] == [(16, "件"), (1.2, "万元")]
+
+
+def test_of_two_offices_the_one_with_more_is_named_as_having_more(rag):
+    lead = rag.ask("2023年轻微违法不罚清单，梅桥街道和柏原街道哪个项目多？").answer.splitlines()[0]
+    assert lead.startswith("梅桥街道办事处") and "多（增加）6项" in lead
+
+
+def test_the_year_after_is_the_year_after(rag):
+    history = [Turn("竹溪镇2023年调解了多少件纠纷？", "131件")]
+    assert figures(rag.ask("那第二年呢？", history=history)) == [(2024, 140, "件")]
+    history = [Turn("How many disputes did Zhuxi town mediate in 2023?", "131")]
+    assert figures(rag.ask("And the year after?", history=history)) == [(2024, 140, "件")]
+
+
+def test_a_rate_is_no_total(tmp_path):
+    (tmp_path / "a.txt").write_text(
+        HEAD.format(office="竹溪镇人民政府", year=2023)
+        + "一、主要做法\n镇长接访由每周1次改为每月3次，全年接访30次。\n",
+        encoding="utf-8",
+    )
+    with Rag(load_settings(store=tmp_path / "s", embedding_model="hash"), create=True, owner=True) as rag:
+        rag.ingest([tmp_path / "a.txt"])
+        assert figures(rag.ask("竹溪镇2023年镇长接访了几次？"))[0] == (2023, 30, "次")
+
+
+@pytest.mark.parametrize("question", ["哪些单位打输过行政官司？", "Which offices lost an administrative lawsuit?"])
+def test_a_lawsuit_won_is_not_a_lawsuit_lost(rag, question):
+    assert verdict(rag.ask(question), "梅桥街道办事处") is Verdict.NO

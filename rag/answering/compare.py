@@ -256,6 +256,9 @@ def _difference(first: Row, second: Row, rows: Sequence[Row], language: Language
     if values[0] == values[1]:
         shown = figures[0] + (gloss(first.figure, language) if first.figure else "")
         return [phrase(language, "same", figure=shown), *notes]
+    if values[0] > values[1] and not _one_office(rows):
+        # Of two offices the one with more comes first: that is who was asked for.
+        first, second, values, figures = second, first, values[::-1], figures[::-1]
     direction = phrase(language, "more" if values[1] > values[0] else "fewer")
     amount = number_text(round(abs(values[1] - values[0]), 6)) + unit
     high, low = (figures[1], figures[0]) if values[1] > values[0] else (figures[0], figures[1])

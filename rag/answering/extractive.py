@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from rag import lexicon
 from rag.answering.compare import answer_by_comparison, tabulate
 from rag.answering.draft import Draft
 from rag.answering.passage import answer_from_passages
 from rag.answering.refusal import refuse
 from rag.answering.survey import answer_from_survey
+from rag.folding import fold
 from rag.questions import Question, distinct_offices
 from rag.retrieval import Corpus, Passage, Retrieval, Retriever, Scope
 from rag.survey import candidates, judge_report, predicate_of
@@ -48,7 +50,8 @@ class ExtractiveEngine:
         if question.route in (Route.COMPARE, Route.COUNT):
             rows = tabulate(question, scope, retrieval)
             known = sum(row.value is not None for row in rows)
-            if known < 2 and "number" not in question.asked and distinct_offices(question.offices) > 1:
+            measured = "number" in question.asked or lexicon.cue("asked", "more_or_less").search(fold(question.text))
+            if known < 2 and not measured and distinct_offices(question.offices) > 1:
                 # 新华和嘉祥哪个有执法权: nothing is counted, each is asked whether it is so.
                 return self._survey(question, scope, kinds, retrieval)
             if known and len(rows) >= (1 if question.total else 2):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rag import lexicon
 from rag.figures import Figure, convertible
@@ -30,10 +31,16 @@ PART_FROM = lexicon.cue("asked", "part_from")
 PART_SHARE = 0.7
 """A figure after 其中 counts so much less than one before it, all else being equal."""
 LAW_TITLE = lexicon.cue("asked", "law_title")
+RATE = lexicon.cue("asked", "rate")
+ASKING_PART = lexicon.cue("asked", "asking_part")
+SHARE_BEFORE = lexicon.cue("asked", "share_before")
+BETWEEN = lexicon.cue("asked", "between_asking_and_counted")
 ASKING_WORD = lexicon.cue("asked", "asking_word")
 PEOPLE = lexicon.cue("asked", "people")
 COUNTS_NEXT = lexicon.cue("asked", "counts_next")
 MONEY_ASKED = lexicon.cue("asked", "money_asked")
+TIME_ASKED = lexicon.cue("asked", "time_asked")
+PEOPLE_ASKED = lexicon.cue("asked", "people_asked")
 SHARE_ASKED = lexicon.cue("asked", "share_asked")
 SHARE_PHRASE = lexicon.cue("asked", "share_phrase")
 COUNT_ASKED = lexicon.cue("asked", "count_asked")
@@ -45,10 +52,12 @@ def asked_unit_class(question: Question) -> str | None:
     match = ASKED_UNIT.search(folded)
     if match:
         return unit_class(lexicon.load("asked")["same_unit"].get(match[1], [match[1]])[0])
-    if "number" not in question.asked and question.route is not Route.COMPARE:
+    if not {"number", "frequency"} & question.asked and question.route is not Route.COMPARE:
         return None
-    if counts_people(question):
+    if PEOPLE_ASKED.search(folded) or counts_people(question):
         return "people"
+    if TIME_ASKED.search(folded):
+        return "time"
     if re.search(r"how many", folded):
         return None
     if MONEY_ASKED.search(folded) and not SHARE_ASKED.search(folded):
@@ -145,6 +154,11 @@ def belongs(sentence: Sentence, question: Question, weighted: Sequence[Weighted]
 def asked_figures(sentence: Sentence, question: Question, weighted: Sequence[Weighted]) -> list[Figure]:
     """Return the figures of a sentence that the question asks for: a count, a share, or one of each if it asks both."""
     folded = fold(question.text)
+    parts = _asked_parts(question)
+    if len(parts) > 1 and belongs(sentence, question, weighted) and not states_none(sentence, weighted):
+        found = _one_for_each(parts, sentence, question, weighted)
+        if len(found) > 1:
+            return found
     both = SHARE_ASKED.search(folded) and COUNT_ASKED.search(SHARE_PHRASE.sub("", folded))
     if not both:
         figure = asked_figure(sentence, question, weighted)
@@ -158,6 +172,72 @@ def asked_figures(sentence: Sentence, question: Question, weighted: Sequence[Wei
         _nearest(group, sentence, weighted, share) for group, share in ((counts, False), (shares, True)) if group
     ]
     return sorted(nearest, key=lambda figure: figure.start)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPart:
+    """One of several figures that a question asks for: its class of unit, its units, and what it counts."""
+
+    unit_class: str | None
+    units: frozenset[str]
+    counted: Concept | None
+
+
+def _asked_parts(question: Question) -> list[AskedPart]:
+    """Return what each 多少, 几, how many or how much of a question asks for."""
+    folded = fold(question.text)
+    parts = []
+    for match in ASKING_PART.finditer(folded):
+        rest = folded[match.start() :]
+        named = ASKED_UNIT.match(rest)
+        alike = lexicon.load("asked")["same_unit"].get(named[1], [named[1]]) if named else []
+        units = frozenset(alike)
+        wanted = unit_class(alike[0]) if alike else "people" if PEOPLE_ASKED.match(rest) else None
+        if wanted is None and match[0] == "how much":
+            wanted = "money"
+        if SHARE_BEFORE.search(folded[: match.start()]):
+            wanted = "share"
+        parts.append(AskedPart(wanted, units, _counted_by(question, match.start(), match.end())))
+    return parts
+
+
+def _counted_by(question: Question, start: int, end: int) -> Concept | None:
+    """Return the concept that an asking word at ``start:end`` belongs to.
+
+    One that holds the asking word (罚款多少), else the one right after it, else the one right before it.
+    """
+    folded = fold(question.text)
+    known = [concept for concept in question.concepts if concept.words and concept.start >= 0]
+    ends = {concept: concept.start + len(concept.name) for concept in known}
+    around = [concept for concept in known if concept.start <= start < ends[concept]]
+    after = [concept for concept in known if concept.start >= end and BETWEEN.fullmatch(folded[end : concept.start])]
+    before = [
+        concept for concept in known if 0 <= start - ends[concept] <= 1 and folded[ends[concept] : start].isalnum()
+    ]
+    touching = [concept for concept in known if ends[concept] == start]
+    return next(iter([*around, *after, *touching, *before]), None)
+
+
+def _one_for_each(
+    parts: Sequence[AskedPart], sentence: Sentence, question: Question, weighted: Sequence[Weighted]
+) -> list[Figure]:
+    """Return the figure for each part of a question that a sentence settles, in the sentence's order."""
+    chosen: list[Figure] = []
+    for part in parts:
+        fit = fitting(figures_of(sentence), part.unit_class)
+        figures = [item for item in fit if item not in chosen and not _is_threshold(item, sentence.folded)]
+        for other in parts:
+            if other.counted is not None and other is not part:
+                apart = [item for item in figures if not _in_clause_of(other.counted, item, sentence.folded, ())]
+                figures = apart or figures
+        if part.counted is not None:
+            others = [item.concept for item in weighted if item.concept.words and item.concept != part.counted]
+            near = [figure for figure in figures if _in_clause_of(part.counted, figure, sentence.folded, others)]
+            figures = near or ([] if not part.units and part.unit_class is None else figures)
+        figures = [figure for figure in figures if figure.unit in part.units] or figures
+        if figures and (part.counted or part.units or part.unit_class):
+            chosen.append(_nearest(figures, sentence, weighted, part.unit_class == "share"))
+    return sorted(chosen, key=lambda figure: figure.start)
 
 
 def asked_figure(
@@ -176,6 +256,8 @@ def asked_figure(
     if unit is not None:
         figures = [figure for figure in figures if convertible(figure.unit, unit) is not None]
     figures = [figure for figure in figures if not _is_threshold(figure, sentence.folded)]
+    if "frequency" not in question.asked or COUNT_ASKED.search(fold(question.text)):
+        figures = [figure for figure in figures if not RATE.search(sentence.folded[: figure.start])] or figures
     if SHARE_ASKED.search(fold(question.text)):
         figures = [figure for figure in figures if unit_class(figure.unit) == "share"] or figures
     named = [figure for figure in figures if figure.unit in preferred_units(question)]
@@ -191,11 +273,17 @@ def asked_figure(
         figures = [figure for figure in figures if figure not in earlier] or figures
     of_years = (_of_year(figures, sentence, wanted) for wanted in _years_wanted(sentence, question, year))
     figures = next((found for found in of_years if found), figures)
-    counted = counted_concept(question)
-    if counted is not None:
+    for counted in filter(None, (outcome_concept(question), counted_concept(question))):
         others = [item.concept for item in weighted if item.concept.words and item.concept != counted]
         figures = [figure for figure in figures if _in_clause_of(counted, figure, sentence.folded, others)] or figures
     return _nearest(figures, sentence, weighted, SHARE_ASKED.search(fold(question.text)) is not None)
+
+
+def outcome_concept(question: Question) -> Concept | None:
+    """Return what a question asks of the outcome of a thing (化解的, 办结的), where it names the thing too."""
+    outcomes = set(lexicon.load("asked")["outcomes"])
+    named = [concept for concept in question.concepts if outcomes & set(concept.words)]
+    return named[0] if len(named) == 1 and len(question.concepts) > 1 else None
 
 
 def counted_concept(question: Question) -> Concept | None:
@@ -269,7 +357,7 @@ def _nearness(figure: Figure, folded: str, weighted: Sequence[Weighted], share_a
     score += ADJACENT * nearest
     if (unit_class(figure.unit) == "share") != share_asked:
         score *= 0.5
-    if not figure.label and PART_FROM.search(folded[: figure.start]):
+    if not figure.label and (PART_FROM.search(folded[: figure.start]) or PART.search(folded[left : figure.start])):
         score *= PART_SHARE
     return score
 

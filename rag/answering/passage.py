@@ -13,6 +13,7 @@ from rag.answering.refusal import refuse
 from rag.answering.wording import gloss, phrase, quoted, report_name
 from rag.citations import Marker
 from rag.figures import Figure
+from rag.folding import fold
 from rag.questions import Question
 from rag.retrieval import Match, Passage, Retrieval, Scope, Sentence, Weighted
 from rag.retrieval.matching import mention_strength
@@ -29,6 +30,9 @@ LONGEST_RUN_IN_HEADING = 32
 LONGEST_ITEM = 160
 """Characters of a list's item, with the sentences that explain it."""
 CONTINUES = lexicon.cue("asked", "continues")
+OUTCOME_ASKED = lexicon.cue("asked", "outcome_asked")
+OUTCOME_SENTENCES = 2
+"""Sentences after the one that names a thing, in which its outcome is told."""
 ITEM = lexicon.cue("asked", "item")
 
 
@@ -144,10 +148,12 @@ def _with_continuations(sentences: Sequence[Sentence], question: Question, limit
         place = siblings.index(sentence)
         following = siblings[place + 1 : place + 1 + limit]
         run_in_heading = ITEM.search(sentence.folded) is not None and len(sentence.text) < LONGEST_RUN_IN_HEADING
+        after = OUTCOME_SENTENCES if OUTCOME_ASKED.search(fold(question.text)) else 0
         announces = sentence.text.rstrip().endswith(("：", ":")) or len(sentence.text) < 12 or run_in_heading
         for index, next_sentence in enumerate(following):
             if (
                 not (announces and index == 0)
+                and index >= after
                 and not CONTINUES.search(next_sentence.folded)
                 and not (index and "list" in question.asked and ITEM.search(next_sentence.folded))
             ):

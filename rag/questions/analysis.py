@@ -199,6 +199,16 @@ def distinct_offices(offices: Sequence[tuple[str, str | None]]) -> int:
     return sum(max(1, len(known)) for known in regions.values())
 
 
+def _years_relative(question: Question, years: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the years that a follow-up means: those of the turn before, the year before or the year after them."""
+    folded = fold(question.text)
+    if re.search(_wording()["year_before"][question.language], folded):
+        return (min(years) - 1,)
+    if re.search(_wording()["year_after"][question.language], folded) and not question.planned:
+        return (max(years) + 1,)
+    return years
+
+
 def _topic_of(question: Question) -> list[Concept]:
     """Return what a question was about: its terms if it has any, else all its words."""
     terms = [concept for concept in question.concepts if concept.kind in ("lexicon", "quoted", "word")]
@@ -216,8 +226,8 @@ def _carry_over(question: Question, earlier: Sequence[Question]) -> Question:
     topic = tuple(concept for concept in question.concepts if concept.kind != "light")
     if question.route in (Route.SURVEY, Route.COUNT) and topic and not leans:
         return question
-    if not question.years and years and re.search(_wording()["year_before"][question.language], fold(question.text)):
-        years = (min(years) - 1,)
+    if not question.years and years:
+        years = _years_relative(question, years)
     single = distinct_offices(offices) == 1
     if topic:
         route = Route.PASSAGE if single and question.route in (Route.SURVEY, Route.COUNT) else question.route
@@ -232,7 +242,7 @@ def _carry_over(question: Question, earlier: Sequence[Question]) -> Question:
         offices=offices,
         years=years,
         concepts=tuple(replace(concept, kind="word") for concept in question.concepts) + last.concepts,
-        asked=question.asked | last.asked,
+        asked=question.asked or last.asked,
         lack=question.lack or last.lack,
         lack_of_degree=question.lack_of_degree or last.lack_of_degree,
         sections=question.sections or last.sections,

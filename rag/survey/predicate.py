@@ -16,6 +16,7 @@ NEARLY_AS_HEAVY = 0.85
 WORDS_SHARE = 0.6
 ESSENTIAL_SHARE = 0.5
 """A term of the field that weighs so much of the focus must stand near what decides, or a person must look."""
+OUTCOMES = frozenset(lexicon.load("asked")["outcomes"])
 LONGEST_NAME = 48
 ENDS = lexicon.cue("asked", "clause_end")
 ALTERNATIVES = lexicon.cue("asked", "alternatives")
@@ -98,8 +99,10 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
     substantial = _merge_alternatives(question.text, substantial)
     heaviest = max(item.weight for item in substantial)
     nearly = [item for item in substantial if item.weight >= NEARLY_AS_HEAVY * heaviest]
-    # What is said of the others comes last in Chinese (行政官司打输) and first in English (lost a lawsuit).
-    focus = nearly[-1 if question.language == "zh" else 0]
+    # What became of a thing is what is asked of it (官司打输); else what is said of the others comes last in Chinese
+    # and first in English.
+    outcomes = [item for item in nearly if OUTCOMES & set(item.concept.words)]
+    focus = outcomes[0] if outcomes else nearly[-1 if question.language == "zh" else 0]
     # A general dictionary's guess does not decide whether a report speaks of a term of the field.
     telling = ("lexicon", "quoted", "word") if focus.concept.kind in ("lexicon", "quoted") else ("translated", "word")
     beside = _balanced([item for item in substantial if item is not focus and item.concept.kind in telling], focus)

@@ -73,7 +73,7 @@ def _at(folded: str, start: int, end: int, section: SectionKind) -> Stance:
         stance = Stance.DENIES
     elif _cue("deficient").search(clause) or _cue("deficient_next").search(folded[right:]):
         stance = Stance.SUFFICIENT if _cue("resolved").search(folded[left:]) else Stance.DEFICIENT
-    elif _cue("sufficient").search(clause):
+    elif _cue("sufficient").search(clause) or _cue("sufficient_next").match(folded[right:]):
         stance = Stance.SUFFICIENT
     else:
         stance = Stance.AFFIRMS
