@@ -124,6 +124,7 @@ def _either(first: Weighted, second: Weighted) -> Weighted:
             words=words,
             affirms=concept.affirms or other.affirms,
             denies=concept.denies or other.denies,
+            stated=(*concept.stated, *other.stated),
         ),
         min(first.weight, second.weight),
     )
