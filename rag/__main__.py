@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed or problems found, 2 bad usage."""
     options = _parser().parse_args(arguments)
+    gc.freeze()  # a tenth off a first survey: no collection goes through what the imports made
     try:
         return int(options.run(options))
     except SettingsError as error:

@@ -68,7 +68,7 @@ def test_a_changed_file_replaces_its_report_and_its_vectors(catalog):
     assert list(catalog.vectors().ids) == [chunk.id for chunk in new.chunks]
     assert catalog.chunk_count() == 2
     _, changed, removed = catalog.changes_since(before)
-    assert list(changed.ids) == [chunk.id for chunk in new.chunks]
+    assert [chunk_id for table in changed for chunk_id in table.ids] == [chunk.id for chunk in new.chunks]
     assert removed == [old.chunks[0].id]
 
 

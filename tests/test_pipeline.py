@@ -229,3 +229,26 @@ def test_an_indicator_that_changes_its_name_is_told(tmp_path):
         answer = rag.ask("云台街道2022年和2023年信访件数比较")
     assert "1件" in answer.answer
     assert any("上访" in note and "信访事项" in note for note in answer.notes)
+
+
+def test_a_survey_whose_evidence_says_enough_needs_no_model(tmp_path, monkeypatch):
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    for number in range(12):
+        text = f"第{number}街道办事处2023年法治政府建设情况报告\n一、存在的不足\n第{number}街道不具备行政执法权。\n"
+        (folder / f"{number}.txt").write_text(text, encoding="utf-8")
+    with Rag(load_settings(store=tmp_path / "s", embedding_model="hash"), create=True, owner=True) as opened:
+        opened.ingest([folder])
+        asked = []
+        embed = opened.embedder.embed_query
+        monkeypatch.setattr(opened.embedder, "embed_query", lambda text: (asked.append(text), embed(text))[1])
+        answer = opened.ask("哪些街道不具备行政执法权？")
+        assert len([row for row in answer.survey.rows if row.verdict is Verdict.YES]) == 12
+        assert {context.paragraph.text for context in answer.contexts} == {
+            citation.quote for citation in answer.citations
+        }
+        assert asked == []
+        assert opened.ask(
+            "哪些街道不具备行政执法权？", filters=Filters(reports=(answer.citations[0].report_id,))
+        ).contexts
+        assert len(asked) == 1

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 
 from rag import lexicon
 from rag.answering.compare import answer_by_comparison, tabulate
 from rag.answering.draft import Draft
 from rag.answering.passage import answer_from_passages
 from rag.answering.refusal import refuse
-from rag.answering.survey import answer_from_survey
+from rag.answering.survey import answer_from_survey, fills_contexts
 from rag.folding import fold
 from rag.questions import Question, distinct_offices
 from rag.retrieval import Corpus, Passage, Retrieval, Retriever, Scope
@@ -19,6 +20,21 @@ from rag.types import Route, SectionKind
 
 PASSAGES_KEPT = 300
 """Up to so many reports in scope, every passage may be quoted; beyond, those that retrieval found."""
+
+
+class _Search:
+    """A search that takes place when its result is first asked for, and the seconds that it took."""
+
+    def __init__(self, run: Callable[[], Retrieval]) -> None:
+        self._run = run
+        self.seconds = 0.0
+
+    @cached_property
+    def result(self) -> Retrieval:
+        started = time.perf_counter()
+        found = self._run()
+        self.seconds = time.perf_counter() - started
+        return found
 
 
 class ExtractiveEngine:
@@ -39,34 +55,35 @@ class ExtractiveEngine:
         Returns:
             The draft, and the seconds that retrieval took.
         """
-        started = time.perf_counter()
-        retrieval = self._retriever.retrieve(question, scope, kinds)
-        seconds = time.perf_counter() - started
-        return self._by_route(question, scope, kinds, retrieval), seconds
+        search = _Search(lambda: self._retriever.retrieve(question, scope, kinds))
+        return self._by_route(question, scope, kinds, search), search.seconds
 
-    def _by_route(self, question: Question, scope: Scope, kinds: Sequence[SectionKind], retrieval: Retrieval) -> Draft:
+    def _by_route(self, question: Question, scope: Scope, kinds: Sequence[SectionKind], search: _Search) -> Draft:
         if question.route in (Route.SURVEY, Route.COUNT) and not question.total:
-            return self._survey(question, scope, kinds, retrieval)
+            return self._survey(question, scope, kinds, search)
+        retrieval = search.result
         if question.route in (Route.COMPARE, Route.COUNT):
             rows = tabulate(question, scope, retrieval)
             known = sum(row.value is not None for row in rows)
             measured = "number" in question.asked or lexicon.cue("asked", "more_or_less").search(fold(question.text))
             if known < 2 and not measured and distinct_offices(question.offices) > 1:
                 # 新华和嘉祥哪个有执法权: nothing is counted, each is asked whether it is so.
-                return self._survey(question, scope, kinds, retrieval)
+                return self._survey(question, scope, kinds, search)
             if known and len(rows) >= (1 if question.total else 2):
                 return answer_by_comparison(question, scope, retrieval, rows)
         return answer_from_passages(question, scope, retrieval, self._quotable(scope, kinds, retrieval))
 
-    def _survey(self, question: Question, scope: Scope, kinds: Sequence[SectionKind], retrieval: Retrieval) -> Draft:
-        predicate = predicate_of(question, retrieval.weighted)
+    def _survey(self, question: Question, scope: Scope, kinds: Sequence[SectionKind], search: _Search) -> Draft:
+        """Judge every report; search only where that does not give paragraphs enough to show by itself."""
+        predicate = predicate_of(question, self._retriever.weigh(question, scope))
         if predicate is None:
-            return refuse(question, scope, retrieval)
+            return refuse(question, scope, search.result)
         judged = [
             (text.meta, judge_report(predicate, _of_kinds(candidates(predicate, text), kinds)))
             for text in self._corpus.texts(scope.metas)
         ]
-        return answer_from_survey(question, predicate, judged, retrieval.contexts)
+        contexts = () if fills_contexts(judged, self._retriever.top_k) else search.result.contexts
+        return answer_from_survey(question, predicate, judged, contexts)
 
     def _quotable(self, scope: Scope, kinds: Sequence[SectionKind], retrieval: Retrieval) -> list[Passage]:
         if len(scope.metas) > PASSAGES_KEPT:

@@ -64,6 +64,16 @@ def answer_from_survey(
     return Draft("\n\n".join(parts), route, marker.citations, _contexts(judged, contexts), survey=survey, notes=notes)
 
 
+def fills_contexts(judged: Sequence[tuple[ReportMeta, Judgement]], wanted: int) -> bool:
+    """Tell whether the evidence alone makes up an answer's contexts, each paragraph once, of which ``wanted`` are due.
+
+    Then nothing that retrieval finds would be among them, and there is no need to load a model for it.
+    """
+    passages = [evidence.sentence.passage for _, judgement in judged for evidence in judgement.evidence]
+    places = {(passage.report.id, passage.paragraph.number) for passage in passages}
+    return wanted <= len(places) == len(passages)
+
+
 def _cite(judgement: Judgement, predicate: Predicate, marker: Marker) -> list[int]:
     markers = []
     for evidence in judgement.evidence:

@@ -17,7 +17,8 @@ from rag.errors import StoreDamaged, StoreError, StoreLocked
 
 CATALOG_FILE = "catalog.sqlite"
 _BUSY_MS = 30_000
-_MMAP_BYTES = 1 << 30
+_MMAP_BYTES = 64 << 20
+"""Of the file, so much is mapped into memory; more is no faster, and counts as the process's own."""
 
 
 def open_engine(path: Path) -> Engine:

@@ -14,7 +14,7 @@ import numpy as np
 from sqlalchemy import Connection, Select, func, select
 
 from rag.catalog import schema
-from rag.catalog.records import FileRecord, InventoryRow, Matrix, ParagraphRow, VectorTable
+from rag.catalog.records import FileRecord, InventoryRow, ParagraphRow, VectorTable
 from rag.catalog.rows import FACT_COLUMNS, to_chunk, to_fact, to_matrix, to_meta, to_paragraph, to_section
 from rag.facts import StatedFact
 from rag.types import Chunk, Paragraph, Report, ReportMeta, Section, SectionKind
@@ -129,27 +129,33 @@ def chunk_texts(connection: Connection) -> Iterator[tuple[str, str, str, str]]:
         yield tuple(row)
 
 
-def vectors(
-    connection: Connection, dimension: int, report_ids: Iterable[str] | None = None, changed_after: int = -1
-) -> VectorTable:
-    """Return vectors, of all chunks or of some reports' or of reports written after a point of the change counter."""
+def vectors(connection: Connection, dimension: int, report_ids: Iterable[str] | None = None) -> VectorTable:
+    """Return vectors, of all chunks or of some reports'."""
     table = schema.chunks.c
     query = (
         select(table.id, table.report_id, table.section_kind, schema.vectors.c.vector)
         .join(schema.vectors, schema.vectors.c.row == table.row)
         .order_by(table.row)
     )
-    if changed_after >= 0:
-        query = query.join(schema.reports, schema.reports.c.id == table.report_id).where(
-            schema.reports.c.changed > changed_after
-        )
-    return _vector_table(list(_rows(connection, query, table.report_id, report_ids)), dimension)
+    return _vector_table(_rows(connection, query, table.report_id, report_ids), dimension)
 
 
-def _vector_table(rows: Sequence[Sequence[Any]], dimension: int) -> VectorTable:
-    matrix: Matrix = to_matrix([row[3] for row in rows], dimension)
-    ids, report_ids, kinds = (np.array([row[column] for row in rows], dtype=np.str_) for column in range(3))
-    return VectorTable(ids, report_ids, kinds, matrix)
+def _vector_table(rows: Iterable[Sequence[Any]], dimension: int) -> VectorTable:
+    """Put rows into one table; the vectors are copied once, into what becomes the matrix."""
+    columns: tuple[list[str], ...] = ([], [], [])
+    vectors = bytearray()
+    for row in rows:
+        for column, value in zip(columns, row, strict=False):
+            column.append(value)
+        vectors += row[3]
+    ids, report_ids, kinds = (np.array(column, dtype=np.str_) for column in columns)
+    return VectorTable(ids, report_ids, kinds, to_matrix(vectors, len(ids), dimension))
+
+
+def reports_since(connection: Connection, changed_after: int) -> list[str]:
+    """Return ids of the reports written after a point of the change counter, in the order of writing."""
+    table = schema.reports.c
+    return list(connection.scalars(select(table.id).where(table.changed > changed_after).order_by(table.changed)))
 
 
 def removed_chunks(connection: Connection, changed_after: int) -> list[str]:

@@ -131,9 +131,9 @@ def to_bytes(vector: Matrix) -> bytes:
     return vector.astype("<f4", copy=False).tobytes()
 
 
-def to_matrix(blobs: list[bytes], dimension: int) -> Matrix:
-    """Return stored vectors as an (n, dimension) matrix."""
-    return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(blobs), dimension)
+def to_matrix(vectors: bytes | bytearray, count: int, dimension: int) -> Matrix:
+    """Return stored vectors, one after another, as a (count, dimension) matrix."""
+    return np.frombuffer(vectors, dtype="<f4").reshape(count, dimension)
 
 
 def _json(path: tuple[str, ...]) -> str:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import inspect
 
 from rag.catalog import read, schema, write
@@ -23,6 +24,10 @@ from rag.types import Chunk, Filters, Paragraph, Report, ReportMeta, SectionKind
 
 CACHED_VECTORS = 50_000
 """Chunks up to which all vectors stay in memory (75 MB at 384 dimensions), whatever is asked for."""
+
+
+READ_AT_ONCE = 200
+"""Reports whose vectors an index takes over at a time (2,300 chunks, 4 MB at 384 dimensions)."""
 
 
 class Catalog:
@@ -223,16 +228,33 @@ class Catalog:
             self._vectors = (changed, read.vectors(connection, dimension))
             return self._vectors[1]
 
-    def changes_since(self, changed: int) -> tuple[int, VectorTable, list[str]]:
-        """Return the change counter now, the vectors of reports written since, and the chunk ids removed since."""
+    def vectors_by_text(self, report_id: str) -> dict[str, NDArray[np.float32]]:
+        """Return the vectors of a report's chunks by the text that they were made from."""
+        with reading(self._engine, self._path) as connection:
+            dimension = int(read.meta_value(connection, "dimension") or 1)
+            table = read.vectors(connection, dimension, [report_id])
+            chunks = read.report_chunks(connection, report_id)
+        rows = {str(chunk_id): vector for chunk_id, vector in zip(table.ids, table.matrix, strict=True)}
+        return {chunk.embedding_text: rows[chunk.id] for chunk in chunks}
+
+    def changes_since(self, changed: int) -> tuple[int, Iterator[VectorTable], list[str]]:
+        """Return the change counter now, the vectors of reports written since, and the chunk ids removed since.
+
+        The vectors come in tables of bounded size, each read when it is asked for. What is taken out meanwhile may be
+        missing from them; it is among what was removed since the counter told.
+        """
         with reading(self._engine, self._path) as connection:
             now = int(read.meta_value(connection, "changed"))
             dimension = int(read.meta_value(connection, "dimension") or 1)
-            return (
-                now,
-                read.vectors(connection, dimension, changed_after=changed),
-                read.removed_chunks(connection, changed),
-            )
+            written = read.reports_since(connection, changed)
+            removed = read.removed_chunks(connection, changed)
+        return now, self._in_parts(written, dimension), removed
+
+    def _in_parts(self, report_ids: list[str], dimension: int) -> Iterator[VectorTable]:
+        for start in range(0, len(report_ids), READ_AT_ONCE):
+            with reading(self._engine, self._path) as connection:
+                table = read.vectors(connection, dimension, report_ids[start : start + READ_AT_ONCE])
+            yield table
 
     def files(self) -> dict[str, FileRecord]:
         """Return all files taken in, by absolute path."""

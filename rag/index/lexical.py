@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from array import array
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,20 +89,31 @@ class LexicalIndex:
 
 
 def build(catalog: Catalog) -> LexicalIndex:
-    """Build the index in memory from the catalog's chunks (19 s per 100,000)."""
+    """Build the index in memory from the catalog's chunks (19 s per 100,000).
+
+    A chunk's tokens are kept as numbers, four bytes each: as text they take twenty times as much.
+    """
     changed = catalog.change_counter()
-    rows = [(chunk_id, report_id, kind, tokenize(text)) for chunk_id, report_id, kind, text in catalog.chunk_texts()]
-    reports = {report_id: code for code, report_id in enumerate(dict.fromkeys(row[1] for row in rows))}
+    reports: dict[str, int] = {}
+    vocabulary: dict[str, int] = {}
+    ids: list[str] = []
+    report_codes, kind_codes = array("i"), array("b")
+    documents: list[array[int]] = []
+    for chunk_id, report_id, kind, text in catalog.chunk_texts():
+        ids.append(chunk_id)
+        report_codes.append(reports.setdefault(report_id, len(reports)))
+        kind_codes.append(_KINDS.index(kind))
+        documents.append(array("i", [vocabulary.setdefault(token, len(vocabulary)) for token in tokenize(text)]))
     scores = None
-    if rows:
+    if documents:
         scores = bm25s.BM25()
-        scores.index([row[3] for row in rows], show_progress=False)
+        scores.index((documents, vocabulary), show_progress=False)
     return LexicalIndex(
         changed=changed,
-        ids=np.array([row[0] for row in rows], dtype=np.str_),
+        ids=np.array(ids, dtype=np.str_),
         reports=tuple(reports),
-        report_codes=np.array([reports[row[1]] for row in rows], dtype=np.int32),
-        kind_codes=np.array([_KINDS.index(row[2]) for row in rows], dtype=np.int8),
+        report_codes=np.array(report_codes, dtype=np.int32),
+        kind_codes=np.array(kind_codes, dtype=np.int8),
         scores=scores,
     )
 
@@ -129,6 +141,12 @@ def _write_arrays(index: LexicalIndex, folder: Path) -> None:
     (folder / "reports.json").write_text(json.dumps(index.reports), encoding="utf-8")
     if index.scores is not None:
         index.scores.save(folder, show_progress=False)
+
+
+def saved_rows(catalog: Catalog) -> int:
+    """Return the number of chunks in the saved index; 0 if there is none."""
+    state = read_state(catalog.store / FOLDER / STATE)
+    return state.rows if state else 0
 
 
 def is_current(catalog: Catalog) -> bool:

@@ -25,6 +25,8 @@ EXACT_UP_TO = 20_000
 _REBUILD_SHARE = 0.1
 """A reader spends at most this share of its time on following an ingest with the lexical index in memory."""
 
+_DOUBLED = 2
+
 _log = logging.getLogger(__name__)
 
 
@@ -166,6 +168,23 @@ class Index:
                 self._save_lexical()
         except OSError as error:
             raise self._unwritable(error) from error
+
+    def follow(self) -> None:
+        """Bring the vector index up to the catalog in the middle of a long run, the lexical one now and then.
+
+        The lexical index can only be built whole, so it follows when the catalog has doubled since: however long the
+        run, its builds cost about twice the last one. A process that asks meanwhile finds what is new by its vectors.
+
+        Raises:
+            StoreError: the disk is full or the folder read-only.
+        """
+        if self._catalog.chunk_count() >= _DOUBLED * lexical.saved_rows(self._catalog):
+            self.sync()
+        elif self._owns_vector:
+            try:
+                self._vector.sync()
+            except OSError as error:
+                raise self._unwritable(error) from error
 
     def _save_lexical(self) -> None:
         with self._lexical_lock:

@@ -132,11 +132,12 @@ class VectorIndex:
         return ""
 
     def _follow(self, state: IndexState) -> None:
-        changed, table, removed = self._catalog.changes_since(state.changed)
+        changed, tables, removed = self._catalog.changes_since(state.changed)
         collection = self._opened()
         with self._writing():
             collection.delete(removed)
-            _upsert(collection, table, self._catalog.metas())
+            for table in tables:
+                _upsert(collection, table, self._catalog.metas())
             self._record(IndexState(state.directory, state.catalog_id, changed, collection.count()))
 
     def _rebuild(self, reason: str) -> None:
@@ -145,10 +146,11 @@ class VectorIndex:
             _log.warning(self.notes[-1])
         self._abandon()
         directory = self._next_directory()
-        changed, table, _ = self._catalog.changes_since(-1)
+        changed, tables, _ = self._catalog.changes_since(-1)
         with self._writing():
             collection = ChromaCollection(self._store / directory)
-            _upsert(collection, table, self._catalog.metas())
+            for table in tables:
+                _upsert(collection, table, self._catalog.metas())
             self._record(IndexState(directory, self._catalog.catalog_id(), changed, collection.count()))
         self._collection = collection
         delete_others(self._store, "chroma-*", keep=directory)

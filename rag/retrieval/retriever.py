@@ -69,9 +69,7 @@ class Retriever:
         wanted = top_k or self._top_k
         if not scope.metas:
             return Retrieval((), (), ())
-        if len(scope.metas) <= PINYIN_REPORTS:
-            everything = (passage for passages in self._corpus.passages(scope.metas) for passage in passages)
-            question = with_pinyin_names(question, everything)
+        question = self._with_names(question, scope)
         kinds = (SectionKind.PLAN,) if scope.following_plan and not section_kinds else tuple(section_kinds)
         weighted = weigh(question, self._corpus.rarity)
         dense = self._places(self._dense(question, scope, kinds))
@@ -93,6 +91,21 @@ class Retriever:
         spread_out = spread(found, lambda item: item[0].report.id, max(2, wanted // 3) if many else wanted, wanted)
         contexts = tuple(Context(passage.report, passage.paragraph, round(score, 5)) for passage, score in spread_out)
         return Retrieval(contexts, matches, weighted)
+
+    def weigh(self, question: Question, scope: Scope) -> tuple[Weighted, ...]:
+        """Return the question's concepts with their weights, as ``retrieve`` does, without searching."""
+        return weigh(self._with_names(question, scope), self._corpus.rarity)
+
+    @property
+    def top_k(self) -> int:
+        """Number of paragraphs that ``retrieve`` returns at most, unless told otherwise."""
+        return self._top_k
+
+    def _with_names(self, question: Question, scope: Scope) -> Question:
+        if len(scope.metas) > PINYIN_REPORTS:
+            return question
+        everything = (passage for passages in self._corpus.passages(scope.metas) for passage in passages)
+        return with_pinyin_names(question, everything)
 
     def _dense(self, question: Question, scope: Scope, kinds: Sequence[SectionKind]) -> list[Hit]:
         vector = self._embedder().embed_query(question.text)

@@ -65,8 +65,7 @@ def judge_report(predicate: Predicate, passages: Iterable[Passage]) -> Judgement
 
 def candidates(predicate: Predicate, text: ReportText) -> list[Passage]:
     """Return the passages of a report in which a sentence may name, affirm or deny what decides, and few others."""
-    focus = predicate.focus
-    return text.matching(focus.words, [pattern for pattern in (focus.affirms, focus.denies) if pattern])
+    return text.matching(predicate.focus.words, predicate.focus.stated)
 
 
 def _examine(predicate: Predicate, sentence: Sentence) -> Evidence | None:

@@ -167,6 +167,7 @@ def _either(first: Weighted, second: Weighted) -> Weighted:
             words=words,
             affirms=_any_of(concept.affirms, other.affirms),
             denies=_any_of(concept.denies, other.denies),
+            stated=(*concept.stated, *other.stated),
         ),
         min(first.weight, second.weight),
     )
