@@ -1,4 +1,4 @@
-"""Every command of docs/api.md runs, over the sample reports."""
+"""Every command of docs/api.md, and what the README asks the server, runs over the sample reports."""
 
 import json
 import re
@@ -15,7 +15,11 @@ from rag.settings import load_settings
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-COMMANDS = [line for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    *(line for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()),
+    *re.findall(r"^curl .*", README, re.MULTILINE),
+]
 ADDRESS = "http://127.0.0.1:7860"
 
 

@@ -31,6 +31,7 @@ def client(rag):
 BAD = {
     "no such address": ("GET", "nope", {}, 404),
     "wrong method": ("DELETE", "ask", {}, 405),
+    "line break in an address": ("GET", "cite/a%0Ab", {}, 404),
     "no citation id": ("GET", "cite/..%2f..%2fetc%2fpasswd", {}, 404),
     "malformed citation id": ("GET", "cite/zz", {}, 400),
     "citation of a report not in": ("GET", f"cite/{GONE}-p1-s0-e1", {}, 404),

@@ -105,3 +105,9 @@ def test_a_follow_up_keeps_office_year_and_topic():
 def test_what_is_no_question_is_refused(text):
     with pytest.raises(QuestionError):
         analyse(text, METAS)
+
+
+@pytest.mark.parametrize("earlier", ["", "\r\n ", "？" * 3_000])
+def test_an_earlier_turn_that_was_no_question_carries_nothing_over(earlier):
+    question = "青石街道2023年受理信访案件多少件"
+    assert analyse(question, (), history=[Turn(earlier, "")]) == analyse(question, ())

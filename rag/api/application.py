@@ -30,6 +30,7 @@ def install_api(application: FastAPI, rag: Rag, *, check: UploadCheck = accept) 
     metrics = Metrics(rag)
     rag.observe(metrics)
     provide(application, rag, check)
+    add_problem_handlers(application)  # for what no mount matches, such as a path with a line break in it
     upload_bytes = int(_UPLOAD_FILES * rag.settings.max_file_mb * 1024 * 1024)
     for path, part in (("/api/v1", _own_api()), ("/v1", _openai_api())):
         provide(part, rag, check)

@@ -19,9 +19,8 @@ from rag.serialising import inventory_to_dict, report_to_dict, whole_report_to_d
 from rag.uploads import Upload, UploadCheck, UploadResult
 
 MOST_FILES = 100
-_UPLOADING = CapacityLimiter(
-    2
-)  # uploads wait for each other; the threads that answer questions must not wait with them
+_UPLOADING = CapacityLimiter(2)
+"""Uploads wait for each other; the threads that answer questions must not wait with them."""
 
 ReportId = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$", examples=["3f9ac1d2b07e"])]
 

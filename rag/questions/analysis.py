@@ -102,8 +102,9 @@ def analyse(
             "Ask one thing in fewer words."
         )
     alone = question = _analyse_alone(text, metas)
-    if history:
-        question = _carry_over(alone, [_analyse_alone(turn.question.strip(), metas) for turn in history])
+    earlier = [asked for turn in history if 0 < len(asked := turn.question.strip()) <= LONGEST_QUESTION]
+    if earlier:
+        question = _carry_over(alone, [_analyse_alone(asked, metas) for asked in earlier])
         reported = {meta.year for meta in metas if (meta.office, meta.region) in question.offices}
         if not set(question.years) & reported and not alone.years and reported:
             # The year was another office's; this one has no report for it.
