@@ -25,6 +25,8 @@ from rag.types import Citation, Language, Paragraph, ReportMeta, StatementCheck
 ENOUGH_TO_MATCH = 0.5
 """Share of a statement's content that a source must hold to be cited for it where the model cites no right one."""
 MATCHES_TRIED = 4
+LONGEST_STATEMENT = 1000
+"""Characters; a sentence beyond them is a model that repeats itself, and takes long to check."""
 TERMINAL = "。！？!?.；;，,：:"
 
 
@@ -112,6 +114,8 @@ def verify(
 def _checked(
     statement: Statement, sources: Mapping[str, Source], metas: Sequence[ReportMeta], language: Language, planned: bool
 ) -> Verified:
+    if len(statement.text) > LONGEST_STATEMENT:
+        return Verified(statement.text, True, (), (Fault("length"),))
     cited = [sources[name] for name in statement.ids if name in sources]
     others = [source for source in sources.values() if source not in cited]
     found = tuple(quotations(statement.text, cited, others))
