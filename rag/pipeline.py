@@ -409,6 +409,7 @@ def _answered(
         survey=draft.survey,
         facts=draft.facts,
         engine=given.engine,
+        statements=given.statements,
         notes=(*notes, *draft.notes),
         elapsed_ms={
             "retrieve": round(retrieve_seconds * 1000),

@@ -49,6 +49,7 @@ class Settings(BaseSettings):
         llm_retries: Times that a call is tried again after a fault that may pass.
         llm_parallel: Calls under way at a time, at most.
         llm_context_tokens: Tokens that the model takes, prompt and answer together.
+        llm_answer_tokens: Tokens that a reply may take, a reasoning model's thoughts included.
         llm_unverified: Statements of the model that fail verification are marked as such, or left out.
         llm_survey: Reports that the model judges in a survey: none, those the rules left open, or all.
     """
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     llm_retries: int = Field(2, ge=0, le=10)
     llm_parallel: int = Field(4, ge=1, le=64)
     llm_context_tokens: int = Field(8192, ge=512, le=2_000_000)
+    llm_answer_tokens: int = Field(1024, ge=32, le=200_000)
     llm_unverified: Literal["flag", "drop"] = "flag"
     llm_survey: Literal["off", "review", "all"] = "review"
 

@@ -311,6 +311,19 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class StatementCheck:
+    """What became of the statements that a chat model made for an answer.
+
+    Attributes:
+        made: Statements that claim something.
+        unverified: Those of them that no paragraph bears out; each is marked, left out, or lost with the whole reply.
+    """
+
+    made: int
+    unverified: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An answer as users and scripts get it; the JSON contract is in ``docs/answer.md``."""
 
@@ -324,6 +337,7 @@ class Answer:
     survey: Survey | None = None
     facts: tuple[Fact, ...] = ()
     engine: str = "extractive"
+    statements: StatementCheck | None = None
     notes: tuple[str, ...] = ()
     elapsed_ms: dict[str, int] = field(default_factory=dict)
 

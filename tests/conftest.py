@@ -1,9 +1,14 @@
 import dataclasses
+import os
 from pathlib import Path
 
 import pytest
 
 from rag.types import Paragraph, ReportMeta, SectionKind
+
+for name in [name for name in os.environ if name.upper().startswith(("RAG_LLM_", "LLM_"))]:
+    # Before any test and any process that one starts: a model that the developer uses must change nothing here.
+    del os.environ[name]
 
 REAL_REPORTS = Path(__file__).parent.parent.parent / "shared"
 

@@ -72,7 +72,14 @@ class Request:
 
     def id_of(self, words: str) -> str:
         """Return the id of the source that holds the words."""
-        return next(name for name, text in self.sources.items() if words in text)
+        for name, text in self.sources.items():
+            if words in text:
+                return name
+        raise ScriptError(f"no source that is shown holds {words!r}")
+
+
+class ScriptError(AssertionError):
+    """A script asks for what it is not shown: the test would pass for a server that broke off."""
 
 
 Script = Callable[[Request], Reply]
@@ -91,6 +98,7 @@ class ScriptedServer:
         self.under_way = 0
         self.most_under_way = 0
         self.lock = threading.Lock()
+        self.errors: list[ScriptError] = []
         self.connections: list[socket.socket] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"owner": self}))
         self._http.daemon_threads = True
@@ -109,6 +117,8 @@ class ScriptedServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
+        if self.errors and kind is None:
+            raise self.errors[0]
 
     def kill(self) -> None:
         """Stop listening and drop every connection."""
@@ -134,6 +144,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._serve()
         except (BrokenPipeError, ConnectionResetError):
             pass
+        except ScriptError as error:
+            self.owner.errors.append(error)
         finally:
             with self.owner.lock:
                 self.owner.under_way -= 1

@@ -83,7 +83,8 @@ def answer(text, citations=(), contexts=(), rows=None, refused=False):
         ],
         "survey": survey,
         "facts": [],
-        "engine": "extractive",
+        "engine": "a model",
+        "statements": {"made": 2, "unverified": 0},
         "notes": [],
         "elapsed_ms": {"retrieve": 3, "total": 5},
     }
@@ -296,3 +297,8 @@ def test_contexts_in_a_worse_order_cost_rank_only(answers):
 def test_a_marker_without_citation_does_not_resolve(answers):
     answers["number"]["answer"] += "[9]"
     assert "markers_resolve" in fallen(answers)
+
+
+def test_a_statement_that_fails_verification_raises_the_unverified_share(answers):
+    answers["number"]["statements"]["unverified"] = 1
+    assert fallen(answers) == {"unverified_share"}

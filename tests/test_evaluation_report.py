@@ -227,7 +227,7 @@ def test_the_result_records_what_made_it(make_result):
         "date": "2024-01-01T00:00:00+00:00",
         "settings": {"top_k": 10},
         "identity": {"corpus": "abc"},
-        "engines": ["extractive"],
+        "engines": {"extractive": 1},
     }
     assert result["gold"]["file"] == "reports.mine.jsonl"
     assert json.loads(json.dumps(result)) == result

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import SettingsError
-from rag.generation import VerifiedReply, unverified_share
 from rag.generation.markers import resolved
 from rag.generation.prompts import FOLDER, VARIABLES, load_prompt, load_prompts
 from rag.pipeline import Rag
@@ -390,7 +389,7 @@ def test_a_refusal_holds_on_every_turn(store):
     assert answer.refused
 
 
-# Prompts, settings, markers, metric
+# Prompts, settings, markers
 
 
 def test_every_prompt_loads_and_none_is_left_over():
@@ -454,12 +453,6 @@ def test_a_stream_reads_the_same_however_it_is_cut(sizes):
     shown = "".join(resolved(pieces, {"Saaaa", "Sbbbb"}))
     assert shown == "甲28件[1]，乙[2][1]。丙，a < b [x]（注）[2] 末"
     assert not re.search(r"S[0-9a-f]{4}", shown)
-
-
-def test_the_unverified_share_counts_statements_over_replies():
-    one, other = VerifiedReply("", (), (), claims=3, failed=1), VerifiedReply("", (), (), claims=1, failed=1)
-    assert unverified_share([one, other]) == 0.5
-    assert unverified_share([VerifiedReply("", (), (), 0, 0)]) is None
 
 
 def test_the_scripted_questions_are_answerable_without_a_model(store):

@@ -110,6 +110,12 @@ def false_refusal(case: Case) -> float | None:
     return None if case.question.refuse else float(bool(case.answer["refused"]))
 
 
+def unverified_share(case: Case) -> float | None:
+    """Share of a chat model's statements that no paragraph bears out; only where it made any. Lower is better."""
+    statements = case.answer.get("statements")
+    return statements["unverified"] / statements["made"] if statements and statements["made"] else None
+
+
 def _share(text: str) -> tuple[int, float | None]:
     chinese, latin = len(CHINESE.findall(text)), len(LATIN.findall(text))
     return chinese + latin, chinese / (chinese + latin) if chinese + latin else None

@@ -45,6 +45,7 @@ METRICS = (
     Metric("language_right", "answers", answer_metrics.language_right),
     Metric("refusal_right", "answers", answer_metrics.refusal_right),
     Metric("false_refusal", "answers", answer_metrics.false_refusal, lower_is_better=True),
+    Metric("unverified_share", "answers", answer_metrics.unverified_share, lower_is_better=True),
     Metric("verbatim", "citations", citation_metrics.verbatim),
     Metric("citation_recall", "citations", citation_metrics.citation_recall),
     Metric("citation_precision", "citations", citation_metrics.citation_precision),

@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from rag.evaluation.report_terminal import OURS
+from rag.evaluation.report_terminal import OURS, engines
 from rag.evaluation.summary import ALL
 
 TEMPLATE = "report.html.jinja"
@@ -28,6 +28,7 @@ def render_html(result: Mapping[str, Any]) -> str:
         all=ALL,
         kinds=kinds,
         misses=misses,
+        engines=engines(result),
         areas=_areas(result),
         bars=_bars(result),
         passed=_passed(result),

@@ -27,6 +27,13 @@ def render(result: Mapping[str, Any]) -> Group:
     return Group(*parts, *_remarks(result))
 
 
+def engines(result: Mapping[str, Any]) -> str:
+    """Say which engine the run was made with, and, with a chat model, how many answers each engine gave."""
+    configured = result["identity"].get("engine") or next(iter(result["engines"]), "unknown")
+    gave = ", ".join(f"{name} {count}" for name, count in result["engines"].items())
+    return f"engine {configured}" + (f" (answers: {gave})" if set(result["engines"]) != {configured} else "")
+
+
 def render_comparison(comparison: Comparison) -> Group:
     """Return both runs side by side and the questions that changed."""
     table = Table(title="Second run against the first, over questions scored in both")
@@ -59,7 +66,7 @@ def render_comparison(comparison: Comparison) -> Group:
 
 
 def _metrics(result: Mapping[str, Any]) -> Table:
-    table = Table(title=f"{result['gold']['file']}: {len(result['questions'])} questions")
+    table = Table(title=f"{result['gold']['file']}: {len(result['questions'])} questions, {engines(result)}")
     for heading in ("area", "metric", "all", "95% interval", "n"):
         table.add_column(heading, justify="right" if heading in ("all", "n") else "left")
     for name, row in result["summary"].items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -73,7 +74,7 @@ def build_result(
         "commit": origin.commit,
         "settings": dict(origin.settings),
         "identity": dict(origin.identity),
-        "engines": sorted({str(case.answer.get("engine")) for case in cases}),
+        "engines": dict(Counter(str(case.answer.get("engine")) for case in cases).most_common()),
         "verbatim_checked": all(case.texts is not None for case in cases),
         "metrics": {metric.name: _metric(metric) for metric in METRICS},
         "summary": _table(questions, METRICS),

@@ -12,6 +12,7 @@ from pypinyin import lazy_pinyin
 
 from rag import lexicon
 from rag.folding import fold
+from rag.generation.claim_words import misattributed, strange_claims
 from rag.generation.numbers import YEAR, number_fault, numbers_in
 from rag.generation.overlap import ENOUGH_CLAUSE, absent_terms, borne_out
 from rag.generation.polarity import polarity_fault
@@ -112,6 +113,10 @@ def _of_segment(segment: Segment, whole: str, language: Language) -> Iterator[Fa
         if fault and segment.text[number.start : number.end] not in _headings(segment.sources):
             yield Fault(f"number_{fault}", segment.text[number.start : number.end])
     for term in absent_terms(segment.bare, segment.evidence, language):
+        yield Fault("term", term)
+    for claim in strange_claims(segment.bare, segment.evidence, language):
+        yield Fault("term", claim)
+    for term in misattributed(segment.bare, sentences, language):
         yield Fault("term", term)
     for name in _strange_names(segment, language):
         yield Fault("name", name)

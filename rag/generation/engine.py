@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from rag import lexicon
 from rag.answering import Draft, phrase
-from rag.chunking import count_tokens
 from rag.folding import fold
 from rag.generation.cache import JudgementCache
 from rag.generation.failure import ModelFailure
-from rag.generation.judging import SurveyReview
+from rag.generation.judging import Reviewed, SurveyReview
 from rag.generation.markers import THOUGHT, resolved
-from rag.generation.model import ANSWER_TOKENS, ChatModel, Meter
+from rag.generation.model import ChatModel, Meter
+from rag.generation.overturning import answers_question
 from rag.generation.prompts import Messages, load_prompts
 from rag.generation.sources import Source, fenced, fit, number_sources
 from rag.generation.understanding import rewrite, translate_terms
@@ -21,20 +21,23 @@ from rag.generation.verification import VerifiedReply, verify
 from rag.generation.wording import failure_reason, told
 from rag.questions import Question
 from rag.retrieval import Corpus, Passage, Retriever, Scope
-from rag.retrieval.matching import mention_strength
 from rag.settings import Settings
-from rag.types import Citation, Fact, ReportMeta, Route, SectionKind, Turn
-
-MARGIN = 1.15
-"""Tokenizers differ: another model's may need so many times the tokens that tiktoken counts."""
+from rag.types import Citation, Fact, ReportMeta, Route, SectionKind, StatementCheck, Turn
 
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """An answer with what gave it: the chat model's name, or ``extractive``."""
+    """An answer with what gave it.
+
+    Attributes:
+        draft: The answer.
+        engine: The chat model's name, or ``extractive``.
+        statements: What became of the model's statements; None if it made none, or phrased nothing.
+    """
 
     draft: Draft
     engine: str
+    statements: StatementCheck | None = None
 
 
 class Generation:
@@ -101,14 +104,14 @@ class Generation:
     def _surveyed(
         self, question: Question, draft: Draft, scope: Scope, kinds: Sequence[SectionKind]
     ) -> Iterator[str | Generated]:
-        given = draft
+        reviewed = Reviewed(draft, 0)
         for step in self._review.stream(question, draft, scope, kinds) if self._reviews else ():
             if isinstance(step, str):
                 yield step
             else:
-                given = step
-        yield from given.text.splitlines(keepends=True)
-        yield Generated(given, "extractive" if given is draft else self.name)
+                reviewed = step
+        yield from reviewed.draft.text.splitlines(keepends=True)
+        yield Generated(reviewed.draft, self.name if reviewed.replies else "extractive")
 
     def _phrased(
         self, question: Question, draft: Draft, scope: Scope, metas: Sequence[ReportMeta]
@@ -121,13 +124,13 @@ class Generation:
             planned = question.planned or SectionKind.PLAN in question.sections
             accepted = self._accepted("".join(said), question)
             reply = verify(accepted, sources, metas, question.language, self._unverified, planned=planned)
-            overturned = not draft.refused or (not reply.failed and _meets(question, reply, sources))
-            if reply.failed == reply.claims or not overturned:
-                yield Generated(
-                    _with_failure(draft, ModelFailure("unverified", ""), question, reply.notes), "extractive"
-                )
+            unverified = reply.statements.unverified
+            overturned = not draft.refused or (not unverified and answers_question(question, reply, sources))
+            if unverified == reply.statements.made or not overturned:
+                fallen_back = _with_failure(draft, ModelFailure("unverified", ""), question, reply.notes)
+                yield Generated(fallen_back, "extractive", reply.statements)
             else:
-                yield Generated(_composed(draft, reply, sources, question), self.name)
+                yield Generated(_composed(draft, reply, sources, question), self.name, reply.statements)
         except ModelFailure as failure:
             yield Generated(_with_failure(draft, failure, question), "extractive")
 
@@ -142,9 +145,7 @@ class Generation:
             "refusal": phrase(question.language, "refusal"),
             "example": every[0].id,
         }
-        empty = prompt.fill(sources="", **values)
-        fixed = count_tokens(empty.system) + count_tokens(empty.user) + ANSWER_TOKENS
-        sources = fit(every, question.language, int((self._model.budget - fixed) / MARGIN))
+        sources = fit(every, question.language, self._model.room(prompt.fill(sources="", **values)))
         if not sources:
             raise ModelFailure("overflow", "no paragraph fits beside the question")
         return prompt.fill(sources=fenced(sources, question.language), **values), sources
@@ -207,23 +208,6 @@ def _composed(draft: Draft, reply: VerifiedReply, sources: dict[str, Source], qu
         facts=_facts(draft, reply.citations),
         notes=(*draft.notes, *reply.notes, *instructed),
     )
-
-
-def _meets(question: Question, reply: VerifiedReply, sources: dict[str, Source]) -> bool:
-    """Tell whether what a reply cites speaks of what is asked, so that it may overturn a refusal by rule.
-
-    True statements about something else are no answer: terms of the field and quoted words must all be there.
-    """
-    cited = {(citation.report_id, citation.paragraph) for citation in reply.citations}
-    passages = [source.passage for source in sources.values()]
-    evidence = " ".join(
-        f"{passage.heading} {passage.folded}"
-        for passage in passages
-        if (passage.report.id, passage.paragraph.number) in cited
-    )
-    asked = [item for item in question.concepts if item.words and item.kind not in ("light", "section", "context")]
-    missed = [item for item in asked if not mention_strength(item, evidence)]
-    return bool(asked) and len(missed) <= len(asked) / 2 and all(item.kind == "word" for item in missed)
 
 
 def _facts(draft: Draft, citations: Sequence[Citation]) -> tuple[Fact, ...]:

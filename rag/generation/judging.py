@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from rag.answering import Draft
 from rag.answering.survey import answer_from_survey
 from rag.answering.wording import report_name
-from rag.chunking import count_tokens
 from rag.generation.cache import JudgementCache, cache_key
 from rag.generation.failure import ModelFailure
-from rag.generation.model import ANSWER_TOKENS, ChatModel, Meter
+from rag.generation.model import ChatModel, Meter
 from rag.generation.prompts import Messages, Prompt
 from rag.generation.sources import Source, fenced, fit, number_sources
 from rag.generation.understanding import json_object
@@ -38,6 +37,19 @@ FIRM = (Verdict.YES, Verdict.NO)
 Judged = tuple[ReportMeta, Judgement]
 
 
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """A survey after the model's review.
+
+    Attributes:
+        draft: The survey.
+        replies: Number of reports that the model said anything of, usable or not.
+    """
+
+    draft: Draft
+    replies: int
+
+
 @dataclass(frozen=True)
 class Case:
     """A report to be judged.
@@ -59,6 +71,28 @@ class Case:
     messages: Messages
     key: str
     reply: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What became of one report in the review.
+
+    Attributes:
+        case: The report.
+        judgement: The verdict that stands.
+        note: What the reader should know of it; None where the model's judgement is taken as it is.
+        replied: True if the model said anything.
+    """
+
+    case: Case
+    judgement: Judgement
+    note: str | None
+    replied: bool
+
+    @property
+    def tells(self) -> bool:
+        """True if the model found, with a verified quote, that the report speaks of the matter."""
+        return self.note is None and self.judgement.verdict is not Verdict.NOT_MENTIONED
 
 
 class SurveyReview:
@@ -92,30 +126,28 @@ class SurveyReview:
 
     def stream(
         self, question: Question, draft: Draft, scope: Scope, kinds: Sequence[SectionKind]
-    ) -> Iterator[str | Draft]:
-        """Yield lines that tell the progress, then the survey's draft; the one given if nothing was to be judged."""
+    ) -> Iterator[str | Reviewed]:
+        """Yield lines that tell the progress, then the survey; the draft given if nothing was to be judged."""
         retrieval = self._retriever.retrieve(question, scope, kinds)
         predicate = predicate_of(question, retrieval.weighted)
-        if predicate is None:
-            yield draft
-            return
-        judged, cases = self._cases(question, predicate, retrieval, scope, kinds)
-        if not cases:
-            yield draft
+        judged, cases = self._cases(question, predicate, retrieval, scope, kinds) if predicate else ({}, [])
+        if not predicate or not cases:
+            yield Reviewed(draft, 0)
             return
         language = question.language
         asked = [case for case in cases if case.reply is None]
-        tokens = sum(count_tokens(case.messages.system) + count_tokens(case.messages.user) for case in asked)
+        tokens = sum(case.messages.tokens for case in asked)
         known = len(cases) - len(asked)
         yield told(language, "survey_before", reports=len(cases), cached=known, calls=len(asked), tokens=tokens) + "\n"
-        meter, notes = Meter(), []
-        for done, (case, judgement, note) in enumerate(
-            self._judge(cases, predicate, retrieval.weighted, question, meter), 1
-        ):
-            judged[case.meta.id] = (case.meta, judgement)
-            notes.extend([note] if note else [])
-            yield told(language, "survey_progress", done=done, reports=len(cases)) + "\n"
-        made = answer_from_survey(question, predicate, list(judged.values()), retrieval.contexts)
+        meter, opinions = Meter(), []
+        for opinion in self._judge(cases, predicate, retrieval.weighted, question, meter):
+            opinions.append(opinion)
+            judged[opinion.case.meta.id] = (opinion.case.meta, opinion.judgement)
+            yield told(language, "survey_progress", done=len(opinions), reports=len(cases)) + "\n"
+        made = draft
+        if not draft.refused or any(opinion.tells for opinion in opinions):
+            # What can't be used does not turn "the reports do not say" into a list of reports to review.
+            made = answer_from_survey(question, predicate, list(judged.values()), retrieval.contexts)
         cost = told(
             language,
             "survey_after",
@@ -125,7 +157,9 @@ class SurveyReview:
             tokens_in=meter.tokens_in,
             tokens_out=meter.tokens_out,
         )
-        yield replace(made, notes=(*made.notes, *sorted(notes), cost))
+        notes = sorted(opinion.note for opinion in opinions if opinion.note)
+        replies = sum(opinion.replied for opinion in opinions)
+        yield Reviewed(replace(made, notes=(*made.notes, *notes, cost)), replies)
 
     def _cases(
         self,
@@ -153,8 +187,7 @@ class SurveyReview:
         shown = list(dict.fromkeys(passages))[:PASSAGES_SHOWN]
         report = report_name(meta, language)
         empty = self._prompt.fill(question=question.text, report=report, sources="")
-        room = self._model.budget - ANSWER_TOKENS - count_tokens(empty.system) - count_tokens(empty.user)
-        sources = fit(number_sources(shown), language, int(room / 1.15))
+        sources = fit(number_sources(shown), language, self._model.room(empty))
         if not sources:
             return None
         messages = self._prompt.fill(question=question.text, report=report, sources=fenced(sources, language))
@@ -169,7 +202,7 @@ class SurveyReview:
         weighted: Sequence[Weighted],
         question: Question,
         meter: Meter,
-    ) -> Iterator[tuple[Case, Judgement, str | None]]:
+    ) -> Iterator[Opinion]:
         deadline = self._model.deadline()
 
         def ask(case: Case) -> str | ModelFailure:
@@ -185,12 +218,11 @@ class SurveyReview:
                 if isinstance(reply, ModelFailure):
                     why = failure_reason(question.language, reply)
                     note = told(question.language, "survey_failed", source=case.meta.source, reason=why)
-                    yield case, case.ruled, note
+                    yield Opinion(case, case.ruled, note, replied=False)
                     continue
                 if json_object(reply):
                     self._cache.put(case.key, reply)
-                judgement, note_or_none = judgement_of(reply, case, predicate, weighted, question)
-                yield case, judgement, note_or_none
+                yield Opinion(case, *judgement_of(reply, case, predicate, weighted, question), replied=True)
 
 
 def _of_kinds(passages: Iterable[Passage], kinds: Sequence[SectionKind]) -> list[Passage]:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 FIRST_BACK_OFF = 0.5
 """Seconds before the first new try; doubled each time, unless the server names its own."""
-ANSWER_TOKENS = 1024
-"""Tokens left for the model's reply."""
+MARGIN = 1.15
+"""Tokenizers differ: another model's may need so many times the tokens that tiktoken counts."""
 COMPLETE = ("stop", "end_turn", "eos")
 TOO_LONG = ("length", "max_tokens")
 DECLINED = ("content_filter", "refusal", "safety")
@@ -41,7 +41,7 @@ class Meter:
         """Count a call."""
         with self._lock:
             self.calls += 1
-            self.tokens_in += count_tokens(messages.system) + count_tokens(messages.user)
+            self.tokens_in += messages.tokens
             self.tokens_out += count_tokens(reply)
 
 
@@ -59,10 +59,14 @@ class ChatModel:
         self.name = settings.llm_model or ""
         self.timeout = settings.llm_timeout_s
         self.parallel = settings.llm_parallel
-        self.budget = settings.llm_context_tokens
+        self._prompt_tokens = settings.llm_context_tokens - settings.llm_answer_tokens
         self._retries = settings.llm_retries
         self._model = _connect(settings)
         self._free = threading.BoundedSemaphore(settings.llm_parallel)
+
+    def room(self, empty: Messages) -> int:
+        """Return how many of tiktoken's tokens sources may take in a prompt that is without them yet."""
+        return int((self._prompt_tokens - empty.tokens) / MARGIN)
 
     def deadline(self) -> float:
         """Return when a call that begins now must have ended, on the monotonic clock."""
@@ -144,6 +148,8 @@ class ChatModel:
                 return
             except Exception as error:  # every provider's client raises its own
                 failure = failure_of(error)
+                if begun and failure.kind == "unreachable":
+                    failure = ModelFailure("broken", "the connection was lost in mid-answer")
                 wait = failure.retry_after if failure.retry_after is not None else FIRST_BACK_OFF * 2**attempt
                 late = time.monotonic() + wait >= deadline
                 if begun or failure.kind not in PASSING or attempt == self._retries or late or stopped.wait(wait):
@@ -179,7 +185,7 @@ def _connect(settings: Settings) -> BaseChatModel:
     if settings.llm_api_key:
         options["api_key"] = settings.llm_api_key.get_secret_value()
     if settings.llm_provider == "openai":
-        options |= {"timeout": settings.llm_timeout_s, "max_retries": 0, "max_tokens": ANSWER_TOKENS}
+        options |= {"timeout": settings.llm_timeout_s, "max_retries": 0, "max_tokens": settings.llm_answer_tokens}
         if settings.llm_base_url:
             # A key for the hosted service, left in the environment, must not go to another server.
             options.setdefault("api_key", "none")

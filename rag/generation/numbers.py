@@ -16,7 +16,7 @@ from rag.retrieval import Sentence
 from rag.retrieval.matching import figures_of, mention_strength
 from rag.types import Language
 
-ARABIC = re.compile(r"(?<![\w.])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
+ARABIC = re.compile(r"(?<![A-Za-z0-9_.])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
 YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?!\d|\s*[件个人名份次场元条项家户起])")
 SCALE_SIGN = re.compile(r"^\s*×\s*(10,000|100,000,000)")
 CLAUSE = re.compile(r"[,，。;；、!！?？()（）|]|\band\b|\bwhile\b|\bof which\b|其中")

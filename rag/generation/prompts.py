@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag.chunking import count_tokens
 from rag.errors import SettingsError
 
 FOLDER = Path(__file__).parents[2] / "prompts"
@@ -28,6 +29,11 @@ class Messages:
 
     system: str
     user: str
+
+    @property
+    def tokens(self) -> int:
+        """Its length in tiktoken's tokens."""
+        return count_tokens(self.system) + count_tokens(self.user)
 
 
 @dataclass(frozen=True, slots=True)

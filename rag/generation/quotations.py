@@ -14,6 +14,8 @@ QUOTED = re.compile(
     r"|(?<!\w)‘(?P<e>[^‘’\n]+)’(?!\w)|《(?P<f>[^《》\n]+)》|〝(?P<g>[^〞\n]+)〞"
 )
 ELLIPSIS = re.compile(r"…+|\.{3,}")
+CLOSING = {"》": "《", "”": "“", "）": "（", ")": "("}
+NESTED = str.maketrans("“”", "‘’")
 TRIM = " \t,，。.;；:：、"
 
 
@@ -81,16 +83,23 @@ def _place(quoted: str, source: Source, exact_wanted: bool) -> tuple[int, int] |
         )
         if found is None:
             return None
-        places.append(found)
+        places.append((found[0], _closed(text, *found)))
         begin = found[1]
     return places[0][0], places[-1][1]
 
 
+def _closed(text: str, start: int, end: int) -> int:
+    """Return where a place ends, with the mark right after it that closes what it opens (《…》)."""
+    opening = CLOSING.get(text[end : end + 1])
+    held = text[start:end]
+    return end + 1 if opening and held.count(opening) > held.count(text[end]) else end
+
+
 def repaired(text: str, found: Sequence[Quotation]) -> str:
-    """Return a statement with its quotations as they stand in their sources."""
+    """Return a statement with its quotations as they stand in their sources, quotation marks in them as inner ones."""
     for quotation in sorted(found, key=lambda item: -item.start):
         if quotation.stored is not None:
-            text = text[: quotation.start] + quotation.stored + text[quotation.end :]
+            text = text[: quotation.start] + quotation.stored.translate(NESTED) + text[quotation.end :]
     return text
 
 

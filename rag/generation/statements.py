@@ -10,8 +10,9 @@ from rag.generation.markers import MARKER, THOUGHT, ids_in
 from rag.structure.sentences import protected_spans
 
 PREFIX = re.compile(r"\s*(?:>\s*)*(?:[-*+•]\s+|\d{1,2}[.)、]\s*|#{1,6}\s+)?")
-LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
+LINK = re.compile(r"!?\[([^\]\n]*)\]\((?:[^()\n]|\([^()\n]*\))*\)")
 TAG = re.compile(r"</?[A-Za-z!][^>\n]{0,300}>")
+REPEATED = re.compile(r"([，、,；;：:])\1+")
 EMPHASIS = re.compile(r"\*\*|__|`+|~~|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)")
 PLACEHOLDERS = range(0xE000, 0xF8FF)
 """Private-use characters stand for markers while sentences are cut."""
@@ -54,7 +55,7 @@ def _line(line: str) -> Line:
         return chr(PLACEHOLDERS[len(names) - 1]) if len(names) < len(PLACEHOLDERS) else ""
 
     # Private-use characters of the model's own would be taken for markers.
-    line = re.sub(r"[\ue000-\uf8ff]", "", line)
+    line = REPEATED.sub(r"\1", re.sub(r"[\ue000-\uf8ff]", "", line))
     line = MARKER.sub(hold, LINK.sub(r"\1", line))
     line = EMPHASIS.sub("", TAG.sub("", line))
     prefix = PREFIX.match(line)

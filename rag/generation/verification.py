@@ -20,11 +20,13 @@ from rag.generation.wording import reason, short, told
 from rag.questions.scope import find_mentions
 from rag.retrieval import Sentence
 from rag.retrieval.matching import mention_strength
-from rag.types import Citation, Language, Paragraph, ReportMeta
+from rag.types import Citation, Language, Paragraph, ReportMeta, StatementCheck
 
 ENOUGH_TO_MATCH = 0.5
 """Share of a statement's content that a source must hold to be cited for it where the model cites no right one."""
 MATCHES_TRIED = 4
+LONGEST_STATEMENT = 1000
+"""Characters; a sentence beyond them is a model that repeats itself, and takes long to check."""
 TERMINAL = "。！？!?.；;，,：:"
 
 
@@ -59,21 +61,13 @@ class VerifiedReply:
         text: Markdown with [n] markers.
         citations: Citations by marker.
         notes: What was marked, left out, matched or repaired.
-        claims: Number of statements that claim something.
-        failed: Number of those that failed.
+        statements: How many statements claim something, and how many of those failed.
     """
 
     text: str
     citations: tuple[Citation, ...]
     notes: tuple[str, ...]
-    claims: int
-    failed: int
-
-
-def unverified_share(replies: Sequence[VerifiedReply]) -> float | None:
-    """Return the share of statements that failed verification, over replies; None if they claim nothing."""
-    claims = sum(reply.claims for reply in replies)
-    return sum(reply.failed for reply in replies) / claims if claims else None
+    statements: StatementCheck
 
 
 def verify(
@@ -110,14 +104,18 @@ def verify(
         text=_joined(shown),
         citations=marker.citations,
         notes=tuple(dict.fromkeys(notes)),
-        claims=sum(verified.claims for verified in every),
-        failed=sum(bool(verified.faults) for verified in every),
+        statements=StatementCheck(
+            made=sum(verified.claims for verified in every),
+            unverified=sum(bool(verified.faults) for verified in every),
+        ),
     )
 
 
 def _checked(
     statement: Statement, sources: Mapping[str, Source], metas: Sequence[ReportMeta], language: Language, planned: bool
 ) -> Verified:
+    if len(statement.text) > LONGEST_STATEMENT:
+        return Verified(statement.text, True, (), (Fault("length"),))
     cited = [sources[name] for name in statement.ids if name in sources]
     others = [source for source in sources.values() if source not in cited]
     found = tuple(quotations(statement.text, cited, others))
