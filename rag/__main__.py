@@ -1,4 +1,4 @@
-"""The command line: ``python -m rag ask | cite | find | facts | reports | verify | rebuild | gold check``."""
+"""The command line: ``python -m rag ask | cite | find | facts | reports | verify | rebuild | gold | users | audit``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rag.access.commands import add_commands
 from rag.errors import RagError, SettingsError
 from rag.evaluation.corpus import read_corpus
 from rag.evaluation.gold import check_gold, load_gold
@@ -93,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         ("rebuild", _rebuild, "build the indexes anew from the catalog, without embedding"),
     ):
         commands.add_parser(name, parents=[shared], help=text).set_defaults(run=run)
+    add_commands(commands, shared)
     return parser
 
 
