@@ -375,7 +375,7 @@ def test_every_response_is_secured(served):
         client.get("/login"),
     ):
         assert response.headers["x-content-type-options"] == "nosniff"
-        assert response.headers["referrer-policy"] == "no-referrer"
+        assert response.headers["referrer-policy"] == "same-origin"
         assert response.headers["cross-origin-resource-policy"] == "same-origin"
         assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
         assert "access-control-allow-origin" not in response.headers

@@ -57,7 +57,7 @@ RULES: tuple[Rule, ...] = (
     Rule("/logout", frozenset({"GET", "HEAD", "POST"}), "anyone", body="free", exact=True),
     Rule("/healthz", _READING, "anyone", exact=True),
     Rule("/readyz", _READING, "anyone", exact=True),
-    Rule("/robots.txt", _READING, "anyone", exact=True),
+    *(Rule(path, _READING, "anyone", exact=True) for path in ("/robots.txt", "/favicon.ico", "/manifest.json")),
     # Parts of Gradio that the page has no use for: fetching other servers, its own log-in, tools for its developers
     *_refused(
         "/gradio_api/proxy=", "/gradio_api/vibe-", "/gradio_api/undo-vibe-", "/gradio_api/run-history",

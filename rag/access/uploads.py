@@ -83,7 +83,7 @@ def check_upload(name: str, data: bytes, limits: UploadLimits) -> None:
     if suffix not in {".docx", ".pdf"} and b"\x00" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DamagedFile(f"{name!r} holds bytes that no text does. Save it as UTF-8.")
     with tempfile.TemporaryDirectory(prefix="upload-") as folder:
-        path = Path(folder, f"upload{suffix}")
+        path = Path(folder, name)  # plain, as checked above
         path.write_bytes(data)
         try_reading(
             path, max_bytes=limits.file_bytes, max_pages=limits.pdf_pages, seconds=limits.seconds,

@@ -76,8 +76,8 @@ def is_from_elsewhere(scope: Scope, visit: Visit) -> bool:
     if scope["method"] in _SAFE:
         is_link = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") in (None, "document")
         return site in ("cross-site", "same-site") and not is_link
-    if site is not None and site != "same-origin":
-        return True
+    if site is not None:  # no script can set it, so it counts more than the origin
+        return site != "same-origin"
     origin = headers.get("origin")
     return origin is not None and not _is_own(origin, visit)
 
