@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import errno
-import ipaddress
 import logging
 import os
 import signal
 import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 from types import FrameType
 from typing import NoReturn
 
@@ -19,7 +19,8 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import uvicorn
 
-from rag.errors import RagError, SettingsError
+from rag.access import UploadLimits, check_upload, install, is_loopback, require_accounts
+from rag.errors import AccountsError, RagError, SettingsError
 from rag.pipeline import Rag
 from rag.server import create_server
 from rag.settings import Settings, load_settings
@@ -47,13 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         settings = _settings(arguments)
+        require_accounts(settings)
         with listen(settings.host, settings.port) as listener:
+            _check_bound(settings, listener)
             return _serve(settings, listener)
     except KeyboardInterrupt:
         return 0
     except RagError as error:
         print(f"app.py: {error}", file=sys.stderr)
-        return 2 if isinstance(error, SettingsError) else 1
+        return 2 if isinstance(error, (SettingsError, AccountsError)) else 1
 
 
 def _settings(arguments: Sequence[str] | None) -> Settings:
@@ -93,24 +96,23 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
             print(
                 f"No reports in {str(settings.store)!r} yet. Read some in with: python ingest.py PATH", file=sys.stderr
             )
-        if not _is_loopback(settings.host):
-            print(
-                f"Everyone who can reach {settings.host} can read the reports: there are no accounts.", file=sys.stderr
-            )
+        application = create_server(rag, settings, check=partial(check_upload, limits=UploadLimits.of(settings)))
+        install(application, settings)
         config = uvicorn.Config(
-            create_server(rag, settings), log_level="error", timeout_graceful_shutdown=_GRACE_SECONDS
-        )
+            application, log_level="error", timeout_graceful_shutdown=_GRACE_SECONDS, server_header=False,
+            proxy_headers=False,  # the gate reads them, as far as RAG_TRUSTED_PROXIES says
+        )  # fmt: skip
         _AnnouncedServer(config).run(sockets=[listener])
         return 0
     finally:
         rag.close()
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _check_bound(settings: Settings, listener: socket.socket) -> None:
+    """Make sure that a name taken for this machine's own, such as localhost, did not stand for another address."""
+    bound = listener.getsockname()[0]
+    if is_loopback(settings.host) and not is_loopback(bound):
+        raise SettingsError(f"{settings.host!r} stands for {bound} here, which others reach. Use --host 127.0.0.1")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

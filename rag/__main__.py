@@ -1,4 +1,4 @@
-"""The command line, ``python -m rag``: ask, open citations, find quotes, list, check, mend and back up a store."""
+"""The command line, ``python -m rag``: ask, open citations, find quotes, list, check, mend, back up, manage users."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rag.access.commands import add_commands
 from rag.backup import back_up, restore
 from rag.errors import RagError, SettingsError
 from rag.evaluation.corpus import read_corpus
@@ -104,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, parents=[shared], help=text)
         command.add_argument("archive", type=Path, metavar="FILE.tar.gz")
         command.set_defaults(run=run)
+    add_commands(commands, shared)
     return parser
 
 

@@ -22,6 +22,8 @@
     │   └── MalformedCitation  it is no citation id at all
     ├── QuestionError          a question that cannot be asked (empty, too long)
     ├── GoldError              a gold question file is unusable
+    ├── AccountsError          the users file, or a change to it, is unusable
+    ├── RateLimited            more was asked in a time than is allowed
     └── GenerationError        the chat model failed
 
 A message says what happened, to which file or setting, and what to do next.
@@ -106,6 +108,23 @@ class QuestionError(RagError):
 
 class GoldError(RagError):
     """A gold question file is unusable."""
+
+
+class AccountsError(RagError):
+    """The users file, or a change to it, is unusable."""
+
+
+class RateLimited(RagError):
+    """More was asked in a time than is allowed.
+
+    Args:
+        message: What was too much.
+        seconds: After how long it may be tried again.
+    """
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class GenerationError(RagError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
+from rag.access import current_user
 from rag.api import install_api
 from rag.pages import create_pages
 from rag.pipeline import Rag
@@ -25,6 +26,6 @@ def create_server(rag: Rag, settings: Settings, *, check: UploadCheck = accept) 
     """
     application = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     install_api(application, rag, check=check)
-    application.include_router(create_pages(rag, check=check))
+    application.include_router(create_pages(rag, may_edit=lambda request: current_user(request).can_edit, check=check))
     mount_page(application, rag, settings)
     return application

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
     EnvSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -52,6 +53,20 @@ class Settings(BaseSettings):
         llm_answer_tokens: Tokens that a reply may take, a reasoning model's thoughts included.
         llm_unverified: Statements of the model that fail verification are marked as such, or left out.
         llm_survey: Reports that the model judges in a survey: none, those the rules left open, or all.
+        users_file: Users, roles and keys; None: ``users.json`` in the store, where there is one.
+        session_hours: Time after which a log-in has to be done again.
+        questions_per_minute: Questions that a user may ask.
+        uploads_per_hour: Requests with files that a user may send.
+        login_failures: Wrong passwords from an address after which it has to wait, longer each time.
+        upload_files: Files that one request may bring.
+        max_pdf_pages: PDFs with more pages are refused.
+        max_store_mb: Size of the store from which on uploads are refused.
+        trusted_proxies: Reverse proxies before the server, whose ``X-Forwarded-For`` and ``-Proto`` are believed.
+        allowed_hosts: Names that the server answers to, separated by commas; empty: any, on loopback only loopback's.
+        secure_cookies: Whether the session's cookie is for https only; ``auto``: where the page is served by https.
+        audit_questions: Whether the audit log holds the questions' text.
+        audit_mb: Size at which the audit log begins a new file.
+        audit_files: Files that the audit log keeps beside the current one.
     """
 
     model_config = SettingsConfigDict(
@@ -80,11 +95,30 @@ class Settings(BaseSettings):
     llm_answer_tokens: int = Field(1024, ge=32, le=200_000)
     llm_unverified: Literal["flag", "drop"] = "flag"
     llm_survey: Literal["off", "review", "all"] = "review"
+    users_file: Path | None = None
+    session_hours: float = Field(12.0, gt=0, le=24 * 90)
+    questions_per_minute: int = Field(30, ge=1)
+    uploads_per_hour: int = Field(60, ge=1)
+    login_failures: int = Field(5, ge=1, le=100)
+    upload_files: int = Field(10, ge=1, le=1000)
+    max_pdf_pages: int = Field(1000, ge=1)
+    max_store_mb: float = Field(20_000.0, gt=0)
+    trusted_proxies: int = Field(0, ge=0, le=10)
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    secure_cookies: Literal["auto", "always", "never"] = "auto"
+    audit_questions: bool = False
+    audit_mb: float = Field(10.0, gt=0)
+    audit_files: int = Field(10, ge=1, le=1000)
 
     @field_validator(*SHORT_NAMES, mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
 
     @classmethod
     def settings_customise_sources(

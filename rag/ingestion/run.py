@@ -159,7 +159,7 @@ class Run:
             self._tell_duplicate(path.name, Path(owner or "").name)
 
     def _read(self, path: Path, digest: str, wanted: dict[str, Any] | None, known: FileRecord | None) -> None:
-        document = load_document(path, max_bytes=self._max_bytes)
+        document = load_document(path, max_bytes=self._max_bytes, max_pages=self._settings.max_pdf_pages)
         report = parse_report(document, from_stored(wanted))
         record = FileRecord(str(path), report.meta.id, path.name, digest, READER, wanted)
         if any(read.report.meta.id == report.meta.id for read in self._group):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rag.errors import DamagedFile, EmptyFile, FileTooLarge, LoadError, UnreadableFile, UnsupportedFormat
 from rag.loading.contents import check_contents
+from rag.loading.pdf_bounds import MOST_PAGES
 from rag.types import Document
 
 SUPPORTED_SUFFIXES = frozenset({".txt", ".md", ".markdown", ".html", ".htm", ".docx", ".pdf"})
@@ -41,12 +42,13 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
     return sorted(found)
 
 
-def load_document(path: Path, *, max_bytes: int) -> Document:
+def load_document(path: Path, *, max_bytes: int, max_pages: int = MOST_PAGES) -> Document:
     """Read one file.
 
     Args:
         path: A .txt, .md, .markdown, .html, .htm, .docx or .pdf file.
         max_bytes: Larger files are refused.
+        max_pages: PDFs with more pages are refused.
 
     Returns:
         Its visible blocks, with what loading changed or guessed as notes.
@@ -59,7 +61,7 @@ def load_document(path: Path, *, max_bytes: int) -> Document:
         data = _read_bytes(path, max_bytes)
         if not data.strip(b"\x00\t\n\x0b\x0c\r \x1a"):
             raise EmptyFile(f"{source!r} is empty. Get the file again.")
-        document = _parse(data, source, path.suffix.lower())
+        document = _parse(data, source, path.suffix.lower(), max_pages)
     except LoadError:
         raise
     except Exception as error:  # the boundary at which no library's own error may pass
@@ -122,7 +124,7 @@ def _too_large(source: str, size: int, max_bytes: int) -> FileTooLarge:
     )
 
 
-def _parse(data: bytes, source: str, suffix: str) -> Document:
+def _parse(data: bytes, source: str, suffix: str, max_pages: int) -> Document:
     check_contents(data, source, suffix)
     if suffix == ".txt":
         return _parse_text(data, source)
@@ -138,7 +140,7 @@ def _parse(data: bytes, source: str, suffix: str) -> Document:
     if suffix == ".pdf":
         from rag.loading.pdf import pdf_blocks
 
-        pdf = pdf_blocks(data, source)
+        pdf = pdf_blocks(data, source, max_pages)
         return Document(source, "pdf", pdf.blocks, pdf.title, pdf.notes)
     raise UnsupportedFormat(
         f"{source!r} has the suffix {suffix!r}; what can be read is {', '.join(sorted(SUPPORTED_SUFFIXES))}. "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -13,12 +12,12 @@ import docx
 from docx.oxml import parse_xml
 from docx.oxml.ns import qn
 
-from rag.errors import DamagedFile, FileTooLarge
+from rag.errors import DamagedFile
 from rag.loading.blocks import Run, join_pieces, line_blocks, table_row, visible
+from rag.loading.docx_container import check_container
 from rag.loading.docx_numbering import Numbering
 from rag.types import Block, BlockKind
 
-_MAX_UNPACKED = 256 * 1024 * 1024
 _HEADING_STYLE = re.compile(r"(?:heading|标题)\s*([1-9])", re.IGNORECASE)
 _TITLE_STYLE = re.compile(r"title|标题|文档标题", re.IGNORECASE)
 _CONTENTS_STYLE = re.compile(r"(?:toc|目录)\s*\d", re.IGNORECASE)
@@ -53,7 +52,7 @@ def word_blocks(data: bytes, source: str) -> WordDocument:
         DamagedFile: the container or its XML is broken or cut off.
         FileTooLarge: it unpacks to more than any real document does.
     """
-    _check_container(data, source)
+    check_container(data, source)
     try:
         document = docx.Document(BytesIO(data))
     except Exception as error:  # python-docx, zipfile and lxml each raise their own
@@ -65,24 +64,6 @@ def word_blocks(data: bytes, source: str) -> WordDocument:
     title = visible(document.core_properties.title or "")
     notes = (f"table of contents left out: {reader.contents_lines} lines",) if reader.contents_lines else ()
     return WordDocument(tuple(blocks), title if title and not _DEFAULT_TITLES.fullmatch(title) else None, notes)
-
-
-def _check_container(data: bytes, source: str) -> None:
-    try:
-        with zipfile.ZipFile(BytesIO(data)) as container:
-            unpacked = sum(item.file_size for item in container.infolist())
-            encrypted = any(item.flag_bits & 1 for item in container.infolist())
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
-        raise DamagedFile(
-            f"{source!r} is a Word document that is cut off or damaged ({error}). Get the file again."
-        ) from error
-    if encrypted:
-        raise DamagedFile(f"{source!r} is a zip archive with a password, not a Word document. Unpack it first.")
-    if unpacked > _MAX_UNPACKED:
-        raise FileTooLarge(
-            f"{source!r} unpacks to {unpacked // 2**20} MB; Word documents over {_MAX_UNPACKED // 2**20} MB unpacked "
-            "are refused. Take out its pictures and save it again."
-        )
 
 
 @dataclass

@@ -17,6 +17,7 @@ from pypdfium2.raw import FPDF_ERR_PASSWORD, FPDF_PAGEOBJ_PATH, FPDFPath_CountSe
 
 from rag.errors import DamagedFile, EncryptedFile, ScannedPdf
 from rag.loading.blocks import join_pieces, table_row, visible
+from rag.loading.pdf_bounds import MOST_PAGES, check_pages, check_streams
 from rag.loading.pdf_characters import Frame, read_characters
 from rag.loading.pdf_lines import Character, Line, characters_to_lines, without_furniture
 from rag.loading.pdf_paragraphs import paragraphs
@@ -57,24 +58,27 @@ class _Page:
     unmapped: int
 
 
-def pdf_blocks(data: bytes, source: str) -> PdfText:
+def pdf_blocks(data: bytes, source: str, max_pages: int = MOST_PAGES) -> PdfText:
     """Return the visible blocks of a PDF.
 
     Args:
         data: The whole file.
         source: The file's name, for the error.
+        max_pages: PDFs with more pages are refused.
 
     Returns:
         Its blocks, title and notes.
 
     Raises:
         DamagedFile: the file is cut off or broken.
+        FileTooLarge: it has too many pages, or unpacks to too much.
         EncryptedFile: it asks for a password.
         ScannedPdf: it holds no text, or text that cannot be told from its fonts.
     """
     if b"%%EOF" not in data[-_TAIL:]:
         raise DamagedFile(f"{source!r} is a PDF that is cut off: its end is missing. Get the file again.")
-    pages, title = _read(data, source)
+    check_streams(data, source)
+    pages, title = _read(data, source, max_pages)
     _check_text(pages, source)
     kept, removed = without_furniture([page.lines for page in pages], [page.height for page in pages])
     blocks: list[Block] = []
@@ -85,9 +89,10 @@ def pdf_blocks(data: bytes, source: str) -> PdfText:
     return PdfText(tuple(blocks), title, tuple(_notes(pages, removed)))
 
 
-def _read(data: bytes, source: str) -> tuple[list[_Page], str | None]:
+def _read(data: bytes, source: str, max_pages: int) -> tuple[list[_Page], str | None]:
     try:
         with _ONE_AT_A_TIME, _opened(data) as document:
+            check_pages(len(document), max_pages, source)
             title = document.get_metadata_value("Title")
             with _table_finder(data, len(document)) as finder:
                 pages = [_read_page(document[index], finder[index], index + 1) for index in range(len(document))]

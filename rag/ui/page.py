@@ -11,7 +11,8 @@ from typing import Any
 import gradio as gr
 from fastapi import FastAPI
 
-from rag.errors import RagError
+from rag.access import NOBODY, User, asked, current_user
+from rag.errors import RagError, RateLimited
 from rag.settings import Settings
 from rag.types import Language, ReportMeta
 from rag.ui.assistant import Assistant
@@ -146,14 +147,19 @@ class ChatPage:
     def arrive(self, request: gr.Request) -> tuple[Any, ...]:
         """Word the page for a browser that has just opened it."""
         language = language_of(request.headers.get("accept-language"))
-        return language, *self.wording(language, *NOTHING_CHOSEN)
+        return language, *self.wording(language, request, *NOTHING_CHOSEN)
 
-    def wording(self, language: Language, *chosen: Any) -> tuple[Any, ...]:  # noqa: ANN401 - as Gradio gives them
+    def wording(
+        self,
+        language: Language,
+        request: gr.Request | None,
+        *chosen: Any,  # noqa: ANN401 - as Gradio gives them
+    ) -> tuple[Any, ...]:
         """Return every component that shows words, in one language, over the reports now in the store."""
         reports = self._reports()
         known = known_choices(reports)
         return (
-            self._header(language, reports),
+            self._header(language, reports, current_user(request)),
             self._chat_wording(language, reports),
             gr.Textbox(
                 placeholder=say("question_hint", language),
@@ -176,8 +182,11 @@ class ChatPage:
         except RagError:
             return ()
 
-    def _header(self, language: Language, reports: Sequence[ReportMeta]) -> str:
+    def _header(self, language: Language, reports: Sequence[ReportMeta], user: User = NOBODY) -> str:
         heading = tag("h1", escape(say("title", language))) + tag("p", escape(inventory(reports, language)))
+        if user.is_account:
+            leave = tag("a", escape(say("log_out", language)), href="/logout")
+            heading += tag("p", f"{escape(user.name)} · {leave}", class_="account")
         return tag(
             "div",
             heading,
@@ -222,6 +231,7 @@ class ChatPage:
         question: str,
         conversation: Conversation,
         language: Language,
+        request: gr.Request,
         *chosen: Any,  # noqa: ANN401 - as Gradio gives them
     ) -> Iterator[tuple[Any, Any, Conversation]]:
         """Answer a typed question, message by message."""
@@ -229,15 +239,22 @@ class ChatPage:
             gr.Warning(say("error_empty", language), title=say("question", language), duration=4)
             yield "", gr.skip(), conversation
             return
+        try:
+            asked(request, question)
+        except RateLimited as error:
+            gr.Warning(say("error_limited", language, seconds=error.seconds), title=say("question", language))
+            yield question, gr.skip(), conversation
+            return
         choices = Choices.read(*chosen)
-        request = Request(question, choices.filters, language, choices.route)
-        for state in converse(self.assistant, conversation, request):
+        put = Request(question, choices.filters, language, choices.route)
+        for state in converse(self.assistant, conversation, put):
             yield "", _messages(state), state
 
     def ask_example(
         self,
         conversation: Conversation,
         language: Language,
+        request: gr.Request,
         offices: list[str],
         years: list[int],
         regions: list[str],
@@ -245,7 +262,7 @@ class ChatPage:
         selected: gr.SelectData,
     ) -> Iterator[tuple[Any, Any, Conversation]]:
         """Answer the example question that was clicked."""
-        yield from self.ask(selected.value["text"], conversation, language, offices, years, regions, route)
+        yield from self.ask(selected.value["text"], conversation, language, request, offices, years, regions, route)
 
 
 def _messages(conversation: Conversation) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Any, Literal, ParamSpec
 import gradio as gr
 from gradio.events import api
 
+from rag.access import asked
 from rag.errors import QuestionError, RagError
 from rag.fact_listing import fact_to_dict
 from rag.serialising import answer_to_dict, cited_paragraph_to_dict, quote_match_to_dict, report_to_dict
@@ -37,9 +38,10 @@ class Tools:
         for tool in (self.ask, self.cite, self.find, self.list_reports, self.facts):
             api(_told(tool), api_name=tool.__name__, queue=False)
 
-    def ask(
+    def ask(  # noqa: D417 - Gradio hands the request in; callers read the docstring
         self,
         question: str,
+        request: gr.Request,
         offices: list[str] | None = None,
         regions: list[str] | None = None,
         years: list[int] | None = None,
@@ -58,6 +60,7 @@ class Tools:
         Returns:
             JSON: the answer in Markdown with [n] markers, citations by marker, the survey's verdicts, figures, notes.
         """
+        asked(request, question)
         filters = _filters(offices, regions, years)
         pieces = self._assistant.stream(question, filters=filters, route=_route(route))
         return _json(next(answer_to_dict(piece) for piece in pieces if isinstance(piece, Answer)))
