@@ -21,6 +21,9 @@
     ├── CitationError          a citation id is malformed or points nowhere
     ├── QuestionError          a question that cannot be asked (empty, too long)
     ├── GoldError              a gold question file is unusable
+    ├── ConversationError      conversations cannot be kept or read
+    │   └── UnknownConversation    there is none of that id, or it is another person's
+    ├── ExportError            an answer cannot be written to the file asked for
     └── GenerationError        the chat model failed
 
 A message says what happened, to which file or setting, and what to do next.
@@ -101,6 +104,18 @@ class QuestionError(RagError):
 
 class GoldError(RagError):
     """A gold question file is unusable."""
+
+
+class ConversationError(RagError):
+    """Conversations cannot be kept or read."""
+
+
+class UnknownConversation(ConversationError):
+    """There is no such conversation, or it is another person's."""
+
+
+class ExportError(RagError):
+    """An answer cannot be written to the file asked for."""
 
 
 class GenerationError(RagError):

@@ -1,0 +1,1 @@
+"""Answers and conversations as Word and Markdown files, every citation a footnote."""
