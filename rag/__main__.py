@@ -12,6 +12,7 @@ from typing import Any
 from rag.errors import RagError, SettingsError
 from rag.evaluation.corpus import read_corpus
 from rag.evaluation.gold import check_gold, load_gold
+from rag.exporting import ExportedTurn, compose, write_export
 from rag.fact_listing import fact_to_dict, facts_to_csv, show_facts
 from rag.pipeline import Rag
 from rag.serialising import (
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument(
         "--route", choices=[route.value for route in Route if route is not Route.REFUSED], help="override the route"
     )
+    ask.add_argument("--export", type=Path, metavar="FILE", help="also write the answer to FILE (.docx or .md)")
     ask.set_defaults(run=_ask)
 
     cite = commands.add_parser("cite", parents=[shared], help="open a citation: its paragraph, headings, neighbours")
@@ -100,6 +102,10 @@ def _ask(options: argparse.Namespace) -> int:
     filters = Filters(offices=tuple(options.office), regions=tuple(options.region), years=tuple(options.year))
     with _open(options) as rag:
         answer = rag.ask(options.question, filters=filters, route=Route(options.route) if options.route else None)
+        address = f"http://{rag.settings.host}:{rag.settings.port}"
+    if options.export:
+        turn = ExportedTurn(answer.question, answer, filters)
+        write_export(compose(answer.question, [turn], address), options.export)
     _print(answer_to_dict(answer) if options.json else show_answer(answer))
     return EXIT_OK
 
