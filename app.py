@@ -19,7 +19,8 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import uvicorn
 
-from rag.errors import RagError, SettingsError
+from rag.conversations import Conversations
+from rag.errors import ConversationError, RagError, SettingsError
 from rag.pipeline import Rag
 from rag.settings import Settings, load_settings
 from rag.ui import create_server
@@ -86,8 +87,18 @@ def listen(host: str, port: int) -> socket.socket:
         raise SettingsError(advice) from error
 
 
+def _conversations(settings: Settings) -> Conversations:
+    """Open the conversations; where they can't be kept, questions are answered all the same."""
+    try:
+        return Conversations.open(settings.store)
+    except ConversationError as error:
+        print(f"{error} Until then conversations last as long as this server runs.", file=sys.stderr)
+        return Conversations.temporary()
+
+
 def _serve(settings: Settings, listener: socket.socket) -> int:
     rag = Rag(settings, owner=True)
+    conversations = _conversations(settings)
     try:
         if not rag.reports():
             print(
@@ -98,11 +109,12 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
                 f"Everyone who can reach {settings.host} can read the reports: there are no accounts.", file=sys.stderr
             )
         config = uvicorn.Config(
-            create_server(rag, settings), log_level="error", timeout_graceful_shutdown=_GRACE_SECONDS
+            create_server(rag, settings, conversations), log_level="error", timeout_graceful_shutdown=_GRACE_SECONDS
         )
         _AnnouncedServer(config).run(sockets=[listener])
         return 0
     finally:
+        conversations.close()
         rag.close()
 
 
