@@ -20,7 +20,8 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 import uvicorn
 
 from rag.access import UploadLimits, check_upload, install, is_loopback, require_accounts
-from rag.errors import AccountsError, RagError, SettingsError
+from rag.conversations import Conversations
+from rag.errors import AccountsError, ConversationError, RagError, SettingsError
 from rag.pipeline import Rag
 from rag.server import create_server
 from rag.settings import Settings, load_settings
@@ -89,14 +90,26 @@ def listen(host: str, port: int) -> socket.socket:
         raise SettingsError(advice) from error
 
 
+def _conversations(settings: Settings) -> Conversations:
+    """Open the conversations; where they can't be kept, questions are answered all the same."""
+    try:
+        return Conversations.open(settings.store)
+    except ConversationError as error:
+        print(f"{error} Until then conversations last as long as this server runs.", file=sys.stderr)
+        return Conversations.temporary()
+
+
 def _serve(settings: Settings, listener: socket.socket) -> int:
     rag = Rag(settings, owner=True)
+    conversations = _conversations(settings)
     try:
         if not rag.reports():
             print(
                 f"No reports in {str(settings.store)!r} yet. Read some in with: python ingest.py PATH", file=sys.stderr
             )
-        application = create_server(rag, settings, check=partial(check_upload, limits=UploadLimits.of(settings)))
+        application = create_server(
+            rag, settings, conversations, check=partial(check_upload, limits=UploadLimits.of(settings))
+        )
         install(application, settings)
         config = uvicorn.Config(
             application, log_level="error", timeout_graceful_shutdown=_GRACE_SECONDS, server_header=False,
@@ -105,6 +118,7 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
         _AnnouncedServer(config).run(sockets=[listener])
         return 0
     finally:
+        conversations.close()
         rag.close()
 
 

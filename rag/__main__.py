@@ -7,16 +7,20 @@ import gc
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rag.access.commands import add_commands
 from rag.backup import back_up, restore
-from rag.errors import RagError, SettingsError
+from rag.conversations import Conversations
+from rag.errors import ExportError, RagError, SettingsError
 from rag.evaluation.corpus import read_corpus
 from rag.evaluation.gold import check_gold, load_gold
+from rag.exporting import ExportedTurn, compose, write_export
 from rag.fact_listing import fact_to_dict, facts_to_csv, show_facts
+from rag.feedback import FeedbackBook, to_jsonl
 from rag.pipeline import Rag
 from rag.serialising import (
     answer_to_dict,
@@ -65,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument(
         "--route", choices=[route.value for route in Route if route is not Route.REFUSED], help="override the route"
     )
+    ask.add_argument("--export", type=Path, metavar="FILE", help="also write the answer to FILE (.docx or .md)")
     ask.set_defaults(run=_ask)
 
     cite = commands.add_parser("cite", parents=[shared], help="open a citation: its paragraph, headings, neighbours")
@@ -92,6 +97,17 @@ def _parser() -> argparse.ArgumentParser:
     facts.add_argument("--csv", action="store_true", help="print CSV")
     facts.set_defaults(run=_facts)
 
+    feedback = commands.add_parser("feedback", help="use what readers made of answers").add_subparsers(
+        required=True, metavar="export"
+    )
+    exported = feedback.add_parser("export", help="write candidates for gold questions, JSON Lines")
+    exported.add_argument(
+        "--store", type=Path, help="folder of the store (default: the setting RAG_STORE, vectorstore)"
+    )
+    exported.add_argument("--out", type=Path, metavar="FILE", help="write to FILE instead of the terminal")
+    exported.add_argument("--rating", choices=["up", "down"], help="only answers rated so")
+    exported.set_defaults(run=_export_feedback)
+
     for name, run, text in (
         ("reports", _reports, "list the reports, their duplicates and missing years"),
         ("verify", _verify, "check the catalog against the indexes"),
@@ -113,6 +129,10 @@ def _ask(options: argparse.Namespace) -> int:
     filters = Filters(offices=tuple(options.office), regions=tuple(options.region), years=tuple(options.year))
     with _open(options) as rag:
         answer = rag.ask(options.question, filters=filters, route=Route(options.route) if options.route else None)
+        address = f"http://{rag.settings.host}:{rag.settings.port}"
+    if options.export:
+        turn = ExportedTurn(answer.question, answer, filters)
+        write_export(compose(answer.question, [turn], address), options.export)
     _print(answer_to_dict(answer) if options.json else show_answer(answer))
     return EXIT_OK
 
@@ -192,6 +212,24 @@ def _check_gold(options: argparse.Namespace) -> int:
         "with every quote in its report" if options.reports else "quotes not checked: give the reports with --reports"
     )
     _print(f"{options.file}: {len(questions)} questions, well-formed, {checked}.")
+    return EXIT_OK
+
+
+def _export_feedback(options: argparse.Namespace) -> int:
+    settings = load_settings(store=options.store)
+    with Rag(settings) as rag, closing(Conversations.open(settings.store)) as conversations:
+        feedback = FeedbackBook(conversations).all(options.rating)
+        lines = to_jsonl(feedback, rag.find)
+    if options.out is None:
+        sys.stdout.write(lines)
+        return EXIT_OK
+    try:
+        options.out.write_text(lines, encoding="utf-8")
+    except OSError as error:
+        raise ExportError(
+            f"Cannot write {str(options.out)!r}: {error.strerror}. Name another file with --out."
+        ) from error
+    _print(f"{options.out}: {len(feedback)} candidates; what to do for each stands in its field candidate.to_do.")
     return EXIT_OK
 
 

@@ -24,6 +24,9 @@
     ├── GoldError              a gold question file is unusable
     ├── AccountsError          the users file, or a change to it, is unusable
     ├── RateLimited            more was asked in a time than is allowed
+    ├── ConversationError      conversations cannot be kept or read
+    │   └── UnknownConversation    there is none of that id, or it is another person's
+    ├── ExportError            an answer cannot be written to the file asked for
     └── GenerationError        the chat model failed
 
 A message says what happened, to which file or setting, and what to do next.
@@ -125,6 +128,18 @@ class RateLimited(RagError):
     def __init__(self, message: str, seconds: int) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class ConversationError(RagError):
+    """Conversations cannot be kept or read."""
+
+
+class UnknownConversation(ConversationError):
+    """There is no such conversation, or it is another person's."""
+
+
+class ExportError(RagError):
+    """An answer cannot be written to the file asked for."""
 
 
 class GenerationError(RagError):

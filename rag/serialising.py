@@ -34,7 +34,7 @@ def answer_to_dict(answer: Answer) -> dict[str, Any]:
         "survey": _plain(asdict(answer.survey)) if answer.survey else None,
         "facts": [_plain(asdict(fact)) for fact in answer.facts],
         "engine": answer.engine,
-        "statements": asdict(answer.statements) if answer.statements else None,
+        **({"statements": asdict(answer.statements)} if answer.statements else {}),
         "notes": list(answer.notes),
         "elapsed_ms": dict(answer.elapsed_ms),
     }

@@ -75,10 +75,10 @@ def test_the_page_works_behind_the_gate_and_runs_no_script_but_its_own(page, url
     ask(page, "<各街道>的信访各多少件？")
     assert page.problems == []
 
-    page.get_by_test_id("textbox").fill("第三个问题？")
-    page.get_by_test_id("textbox").press("Enter")
+    page.locator("#question textarea").fill("第三个问题？")
+    page.locator("#question textarea").press("Enter")
     page.get_by_text("提问过于频繁").wait_for()
-    assert page.get_by_test_id("textbox").input_value() == "第三个问题？"
+    assert page.locator("#question textarea").input_value() == "第三个问题？"
 
     page.evaluate(INJECT)
     page.wait_for_function("() => true")

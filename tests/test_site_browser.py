@@ -39,7 +39,7 @@ def test_the_page_can_be_asked_as_soon_as_the_server_is_ready(browser, tmp_path_
         context = browser.new_context(locale="zh-CN")
         page = context.new_page()
         page.goto(served.url)
-        page.get_by_test_id("textbox").wait_for()
+        page.locator("#question textarea").wait_for()
         seconds = time.perf_counter() - started
         ask(page, "哪些街道不具备行政执法权？")
         assert LACKING in page.locator(".answer").inner_text()

@@ -5,7 +5,7 @@ from ui_scripted import HAS, HOSTILE, LACKS, Reader, hostile_answer, survey_answ
 
 from rag.errors import CitationError, GenerationError, QuestionError, RagError, StoreError
 from rag.types import Filters, Route
-from rag.ui.answers import answer_html, error_html, partial_html, question_html
+from rag.ui.answers import answer_html, error_html, partial_html
 
 
 def buttons(html):
@@ -50,10 +50,6 @@ def test_a_growing_answer_is_marked_busy_and_says_that_it_searches():
     assert "正在查找…" in partial_html("", "zh")
     assert 'aria-busy="true"' in partial_html("**半", "zh")
     assert buttons(partial_html("见[1]", "zh")) == []
-
-
-def test_a_question_shows_as_typed():
-    assert Reader(question_html(HOSTILE)).text == HOSTILE
 
 
 @pytest.mark.parametrize(

@@ -116,12 +116,12 @@ def test_history_goes_with_the_next_question_until_the_conversation_is_cleared(b
     with watched_page(browser, url) as page:
         ask(page, "哪些街道不具备行政执法权？")
         ask(page, "它们分属哪里？")
-        wait_in_view(page.locator(".question").last)
+        wait_in_view(page.locator("#chat .user .message-content").last)
         assert clipped(page) == []
         wait_in_view(page.locator(".answer").last.locator("strong"))
         assert [turn.question for turn in assistant.asked[-1][2]] == ["哪些街道不具备行政执法权？"]
-        with page.expect_response(re.compile("/run/")):
-            page.get_by_role("button", name="清空对话").click()
+        with page.expect_response(re.compile("/queue/join")):
+            page.get_by_role("button", name="新问答").click()
         page.locator("button.example").first.wait_for()
         ask(page, "哪些街道不具备行政执法权？")
         assert assistant.asked[-1][2] == ()
@@ -130,11 +130,14 @@ def test_history_goes_with_the_next_question_until_the_conversation_is_cleared(b
 def test_a_hostile_report_shows_as_text(browser, url):
     with watched_page(browser, url) as page:
         ask(page, "<img src=x onerror='window.hacked=1'> ${window.hacked=1} {{constructor}}")
-        assert page.locator(".question").inner_text().startswith("<img src=x")
+        assert page.locator("#chat .user .message-content").inner_text().startswith("<img src=x")
         page.locator("button.source").click()
         assert page.locator("#source mark").inner_text() == HOSTILE
         assert (
-            page.locator("#chat :is(.answer, .question) :is(script, img, a), #source :is(script, img, a)").count() == 0
+            page.locator(
+                "#chat :is(.answer, .user) :is(script, img, a), #source :is(script, img, a:not([href^='/reports/']))"
+            ).count()
+            == 0
         )
 
 

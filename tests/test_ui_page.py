@@ -7,6 +7,7 @@ from rag.errors import StoreError
 from rag.settings import load_settings
 from rag.ui import create_app, mount_page
 from rag.ui.choices import NOTHING_CHOSEN
+from rag.ui.conversation import Conversation
 from rag.ui.page import ChatPage
 
 
@@ -30,7 +31,7 @@ def test_the_served_page_names_no_foreign_font_or_script():
 
 def test_words_follow_the_language_and_the_store(tmp_path):
     page = ChatPage(ScriptedAssistant(), load_settings(store=tmp_path))
-    header, _, question, offices, years, regions, routes, *_ = page.wording("en", None, *NOTHING_CHOSEN)
+    header, _, question, offices, years, regions, routes, *_ = page.wording("en", Conversation(), *NOTHING_CHOSEN)
     assert "3 reports · 2 offices · 2022–2023" in header
     assert [choice[1] for choice in offices.choices] == ["松岭街道办事处", "白鹭镇人民政府"]
     assert [choice[1] for choice in years.choices] == [2023, 2022]
@@ -46,7 +47,7 @@ def test_an_empty_or_unusable_store_tells_the_command_that_fills_it(tmp_path, br
             raise StoreError("no store here")
 
     page = ChatPage(Broken() if broken else ScriptedAssistant(inventory=()), load_settings(store=tmp_path / "a b"))
-    _, chat, question, *_ = page.wording("zh", None, *NOTHING_CHOSEN)
+    _, chat, question, *_ = page.wording("zh", Conversation(), *NOTHING_CHOSEN)
     assert "还没有可以查询的报告" in chat.placeholder
     assert "python ingest.py PATH --store" in chat.placeholder
     assert not question.interactive

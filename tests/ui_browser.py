@@ -62,7 +62,7 @@ def _is_foreign(url: str, host: str) -> bool:
 def ask(page, question: str) -> None:
     """Type a question, send it, and wait for the finished answer."""
     done = page.locator(".answer:not([aria-busy]), .failure").count()
-    box = page.get_by_test_id("textbox")
+    box = page.locator("#question textarea")
     box.fill(question)
     box.press("Enter")
     page.locator(".answer:not([aria-busy]), .failure").nth(done).wait_for()
@@ -78,7 +78,7 @@ def clipped(page) -> list[str]:
     return page.evaluate(
         """() => {
             const edge = document.querySelector('#chat').getBoundingClientRect().right;
-            const parts = [...document.querySelectorAll('#chat :is(.answer *, .question):not(.table *)')];
+            const parts = [...document.querySelectorAll('#chat :is(.answer *, .foot *, .user):not(.table *)')];
             return parts.filter(part => part.getBoundingClientRect().right > edge).map(part => part.outerHTML);
         }"""
     )

@@ -194,6 +194,10 @@ class ScriptedAssistant:
         """Return the inventory."""
         return [report.meta for report in self.inventory]
 
+    def identity(self) -> dict[str, object]:
+        """Return what an answer is by."""
+        return {"embedding_model": "scripted", "corpus_hash": "0" * 16}
+
     def report(self, report_id: str) -> Report:
         """Return one report."""
         return next(report for report in self.inventory if report.meta.id == report_id)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
+from rag.conversations import ChangedCitation
 from rag.errors import CitationError, GenerationError, QuestionError, RagError, StoreError
 from rag.types import Answer, Citation, Filters, Language, Route
 from rag.ui.charts import chart_html
@@ -20,11 +22,6 @@ _ERROR_TEXTS: tuple[tuple[type[RagError], str], ...] = (
 )
 
 
-def question_html(question: str) -> str:
-    """Return a question as shown in the conversation."""
-    return tag("div", escape(question), class_="question")
-
-
 def partial_html(text: str, language: Language) -> str:
     """Return an answer that is still growing; its markers cannot be opened yet."""
     body = prose(text, {}, say("table_label", language)) or tag(
@@ -33,7 +30,20 @@ def partial_html(text: str, language: Language) -> str:
     return tag("div", body, class_="answer", aria_busy="true")
 
 
-def answer_html(answer: Answer, filters: Filters, language: Language, forced: Route | None = None) -> str:
+def stopped_html(text: str, language: Language) -> str:
+    """Return an answer that was never finished, with a word on that."""
+    body = prose(text, {}, say("table_label", language)) + tag("p", escape(say("stopped", language)), class_="details")
+    return tag("div", body, class_="answer stopped")
+
+
+def answer_html(
+    answer: Answer,
+    filters: Filters,
+    language: Language,
+    forced: Route | None = None,
+    changed: Mapping[str, ChangedCitation] = MappingProxyType({}),
+    turn: str = "",
+) -> str:
     """Return a finished answer.
 
     Args:
@@ -41,6 +51,8 @@ def answer_html(answer: Answer, filters: Filters, language: Language, forced: Ro
         filters: What the question was restricted to.
         language: The interface's language, for everything around the text.
         forced: The route that the reader chose, None where the question's wording decided.
+        changed: Citations whose report has changed since, by id.
+        turn: The answer's id in the store of conversations, by which a source that is gone can still be shown.
     """
     markers = {citation.marker: _marker(citation, language) for citation in answer.citations}
     text = prose(answer.answer, markers, say("table_label", language))
@@ -48,12 +60,12 @@ def answer_html(answer: Answer, filters: Filters, language: Language, forced: Ro
         tag("div", text, lang="zh-CN" if answer.language == "zh" else "en"),
         chart_html(answer, language),
         survey_html(answer, markers, language),
-        _sources(answer.citations, language),
+        _sources(answer.citations, changed, language),
         _notes(answer.notes, language),
         _details(answer, filters, language, forced),
     )
     kind = "answer refused" if answer.refused else "answer"
-    return tag("div", "".join(parts), class_=kind)
+    return tag("div", "".join(parts), class_=kind, data_turn=turn or None)
 
 
 def error_html(error: Exception, language: Language) -> str:
@@ -75,10 +87,13 @@ def _opener(citation: Citation, content: str, kind: str, described: str) -> str:
     )
 
 
-def _sources(citations: Sequence[Citation], language: Language) -> str:
+def _sources(citations: Sequence[Citation], changed: Mapping[str, ChangedCitation], language: Language) -> str:
     if not citations:
         return ""
-    items = "".join(tag("li", _source(citation, language)) for citation in citations)
+    items = "".join(
+        tag("li", _source(citation, language) + changed_html(changed.get(citation.id), language))
+        for citation in citations
+    )
     heading = say("citations", language)
     return tag("section", tag("h4", escape(heading)) + tag("ol", items), class_="sources", aria_label=heading)
 
@@ -92,6 +107,17 @@ def _source(citation: Citation, language: Language) -> str:
     )
     described = say("citation_label", language, marker=citation.marker, label=f"{label}: {citation.quote}")
     return _opener(citation, content, "source", described)
+
+
+def changed_html(changed: ChangedCitation | None, language: Language) -> str:
+    """Return the word on a citation whose report has changed, with a way to the newer text; nothing for any other."""
+    if changed is None:
+        return ""
+    content = escape(say("changed_source", language))
+    if changed.now:
+        words = escape(say("changed_now", language))
+        content += " " + tag("button", words, type="button", class_="plain", data_citation=changed.now.id)
+    return tag("p", content, class_="changed")
 
 
 def _notes(notes: Sequence[str], language: Language) -> str:

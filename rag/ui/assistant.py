@@ -41,3 +41,7 @@ class Assistant(Protocol):
     def report(self, report_id: str) -> Report:
         """Return one report with its paragraphs."""
         ...
+
+    def identity(self) -> dict[str, object]:
+        """Return what gives the answers: model, corpus hash, engine."""
+        ...

@@ -36,6 +36,15 @@ class Choices:
         )
         return cls(filters, next((known for known in _ROUTES if known == route), None))
 
+    def values(self, known: Filters) -> tuple[list[str], list[int], list[str], str]:
+        """Return the fields' values; what no report has any more is left out."""
+        return (
+            [name for name in self.filters.offices if name in known.offices],
+            [year for year in self.filters.years if year in known.years],
+            [name for name in self.filters.regions if name in known.regions],
+            self.route.value if self.route else AUTOMATIC,
+        )
+
 
 def known_choices(reports: Sequence[ReportMeta]) -> Filters:
     """Return all that reports can be restricted to: names in order, the latest year first."""

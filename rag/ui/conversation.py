@@ -1,34 +1,22 @@
-"""A conversation: what was asked and answered, as history for the next question and as HTML for the page."""
+"""A conversation: what was asked and answered, as history for the next question and as messages for the page."""
 
 from __future__ import annotations
 
+import html
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from rag.conversations import ChangedCitation
 from rag.errors import GenerationError, RagError
+from rag.feedback import Rating
 from rag.types import Answer, Filters, Language, Route, Turn
-from rag.ui.answers import answer_html, error_html, partial_html, question_html
+from rag.ui.answers import answer_html, error_html, partial_html, stopped_html
 from rag.ui.assistant import Assistant
+from rag.ui.feet import foot_html
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message as shown; ``html`` is escaped already."""
-
-    role: Literal["user", "assistant"]
-    html: str
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """Answered turns, and every message shown, failures included."""
-
-    turns: tuple[Turn, ...] = ()
-    messages: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,35 +29,118 @@ class Request:
     route: Route | None = None
 
 
-def converse(assistant: Assistant, conversation: Conversation, request: Request) -> Iterator[Conversation]:
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A question and what became of it.
+
+    Attributes:
+        request: The question as asked.
+        turn: Its id in the store of conversations, empty where it is not kept.
+        answer: The finished answer.
+        partial: What is written so far, or was when it was stopped.
+        growing: True while the answer is being written.
+        failure: Why there is no answer.
+        changed: Citations whose report has changed since, by id.
+        rating: What the reader made of the answer.
+    """
+
+    request: Request
+    turn: str = ""
+    answer: Answer | None = None
+    partial: str = ""
+    growing: bool = False
+    failure: Exception | None = None
+    changed: Mapping[str, ChangedCitation] = field(default_factory=dict)
+    rating: Rating | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as shown: a question as escaped text, which Gradio lets be edited, or an answer as HTML."""
+
+    role: Literal["user", "assistant"]
+    html: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # told apart by identity: Gradio hashes states, answers hold dictionaries
+class Conversation:
+    """What was asked and answered, oldest first.
+
+    Attributes:
+        id: Its id in the store of conversations, empty where it is not kept (yet).
+        exchanges: Questions with their answers.
+        notice: What the reader should be told once.
+    """
+
+    id: str = ""
+    exchanges: tuple[Exchange, ...] = ()
+    notice: str = ""
+
+    @property
+    def history(self) -> tuple[Turn, ...]:
+        """The answered questions, for the next one to refer to."""
+        return tuple(Turn(each.request.question, each.answer.answer) for each in self.exchanges if each.answer)
+
+    def messages(self, language: Language) -> tuple[Message, ...]:
+        """Return every message, failures included, in the words of one language."""
+        return tuple(
+            message
+            for each in self.exchanges
+            for message in (
+                Message("user", html.escape(each.request.question, quote=False)),
+                Message("assistant", reply_html(self.id, each, language)),
+            )
+        )
+
+
+def reply_html(conversation: str, exchange: Exchange, language: Language) -> str:
+    """Return what stands below a question."""
+    if exchange.answer:
+        request = exchange.request
+        shown = answer_html(exchange.answer, request.filters, language, request.route, exchange.changed, exchange.turn)
+        return shown + foot_html(conversation, exchange.turn, exchange.rating, language)
+    if exchange.failure:
+        return error_html(exchange.failure, language)
+    return partial_html(exchange.partial, language) if exchange.growing else stopped_html(exchange.partial, language)
+
+
+def converse(
+    assistant: Assistant, conversation: Conversation, request: Request, turn: str = ""
+) -> Iterator[Conversation]:
     """Ask a question and yield the conversation as the answer grows.
 
     A failure becomes a message in the conversation, never an exception; it leaves no turn in the history.
+
+    Args:
+        assistant: Answers.
+        conversation: What was said before.
+        request: The question.
+        turn: Its id in the store of conversations.
     """
-    asked = replace(conversation, messages=(*conversation.messages, Message("user", question_html(request.question))))
-    yield _with_reply(asked, partial_html("", request.language))
+    asked = Exchange(request, turn, growing=True)
+    yield _with(conversation, asked)
     try:
-        yield from _answered(assistant, asked, request)
+        for exchange in _answered(assistant, conversation, asked):
+            yield _with(conversation, exchange)
     except RagError as error:
-        yield _with_reply(asked, error_html(error, request.language))
+        yield _with(conversation, replace(asked, growing=False, failure=error))
     except Exception as error:  # the page is the last boundary: the log gets the traceback, the reader a message
         _LOG.exception("A question failed: %.200r", request.question)
-        yield _with_reply(asked, error_html(error, request.language))
+        yield _with(conversation, replace(asked, growing=False, failure=error))
 
 
-def _answered(assistant: Assistant, asked: Conversation, request: Request) -> Iterator[Conversation]:
+def _answered(assistant: Assistant, conversation: Conversation, asked: Exchange) -> Iterator[Exchange]:
+    request = asked.request
+    history = conversation.history
     text = ""
-    pieces = assistant.stream(request.question, filters=request.filters, history=asked.turns, route=request.route)
-    for piece in pieces:
+    for piece in assistant.stream(request.question, filters=request.filters, history=history, route=request.route):
         if isinstance(piece, Answer):
-            turns = (*asked.turns, Turn(request.question, piece.answer))
-            shown = answer_html(piece, request.filters, request.language, request.route)
-            yield _with_reply(replace(asked, turns=turns), shown)
+            yield replace(asked, growing=False, answer=piece, partial="")
             return
         text += piece
-        yield _with_reply(asked, partial_html(text, request.language))
+        yield replace(asked, partial=text)
     raise GenerationError("The answer broke off before it was complete; ask again.")
 
 
-def _with_reply(conversation: Conversation, html: str) -> Conversation:
-    return replace(conversation, messages=(*conversation.messages, Message("assistant", html)))
+def _with(conversation: Conversation, exchange: Exchange) -> Conversation:
+    return replace(conversation, exchanges=(*conversation.exchanges, exchange))

@@ -7,23 +7,17 @@ HTML, Markdown, LaTeX or a template.
 from __future__ import annotations
 
 import html
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from rag.prose import Block, Line, Piece, parse
 
 # gr.HTML runs its values through a template language that gives "$", "{", "}" and the back quote a meaning;
 # as character references they are text in any case.
 _TEMPLATE_MARKS = str.maketrans({mark: f"&#{ord(mark)};" for mark in "${}`\\"})
 
-_BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
-_MARKER = re.compile(r"\[(\d{1,4})\]")
-_MARKERS = re.compile(r"(&#?\w+;|[^\s<>&;])?((?:\[\d{1,4}\])+)")  # with the character, escaped or not, before them
-_HEADING = re.compile(r"^#{1,6}\s+")
-_BULLET = re.compile(r"^\s*[-*•]\s+")
-_NUMBERED = re.compile(r"^\s*(\d{1,3})\.\s+")
-_QUOTE = re.compile(r"^\s*>\s?")
-_TABLE_ROW = re.compile(r"^\s*\|.*\S")
-_TABLE_RULE = re.compile(r"^\s*\|(\s*:?-+:?\s*\|)+\s*$")
-_CELL_BORDER = re.compile(r"(?<!\\)\|")
+_ELEMENTS = {"paragraph": "p", "heading": "h4", "quote": "blockquote"}
+_LISTS = {"bullet": "ul", "numbered": "ol"}
 
 
 def escape(text: str) -> str:
@@ -53,89 +47,53 @@ def prose(markdown: str, markers: Mapping[int, str], table_label: str | None = N
         table_label: What a screen reader calls the box that a wide table scrolls in.
     """
     blocks: list[str] = []
-    loose: list[str] = []
-    lines = markdown.splitlines()
-    at = 0
-    while at < len(lines):
-        end = _table_end(lines, at)
-        if end == at:
-            loose.append(lines[at])
-            at += 1
-            continue
-        blocks += [*_blocks(loose, markers), _table(lines[at:end], markers, table_label)]
-        loose = []
-        at = end
-    return "".join([*blocks, *_blocks(loose, markers)])
+    open_list = ""
+    for block in parse(markdown):
+        kind = _LISTS.get(block.kind, "") if block else ""
+        if kind != open_list:
+            blocks += [f"</{open_list}>"] if open_list else []
+            blocks += [f"<{kind}>"] if kind else []
+            open_list = kind
+        if block:
+            blocks.append(_block(block, markers, table_label))
+    return "".join([*blocks, f"</{open_list}>"] if open_list else blocks)
 
 
-def _table_end(lines: Sequence[str], start: int) -> int:
-    """Return the line after the pipe table that begins at ``start``; ``start`` itself where none begins."""
-    if not (_TABLE_ROW.match(lines[start]) and start + 1 < len(lines) and _TABLE_RULE.match(lines[start + 1])):
-        return start
-    end = start + 2
-    while end < len(lines) and _TABLE_ROW.match(lines[end]):
-        end += 1
-    return end
+def _block(block: Block, markers: Mapping[int, str], table_label: str | None) -> str:
+    if block.kind == "table":
+        return _table(block, markers, table_label)
+    content = _inline(block.line, markers)
+    if block.kind in _LISTS:
+        return tag("li", content, value=None if block.number is None else str(block.number))
+    return tag(_ELEMENTS[block.kind], content)
 
 
-def _table(lines: Sequence[str], markers: Mapping[int, str], label: str | None) -> str:
-    """Return a pipe table (GitHub Flavored Markdown, 4.10); rows of unequal length are filled up, never cut."""
-    head, *body = (_cells(line) for line in (lines[0], *lines[2:]))
-    width = max(len(row) for row in (head, *body))
-    written = [_row(head, width, lambda cell: tag("th", _inline(cell, markers), scope="col"))]
-    written += [_row(row, width, lambda cell: tag("td", _inline(cell, markers))) for row in body]
-    table = tag("table", tag("thead", written[0]) + tag("tbody", "".join(written[1:])))
+def _table(block: Block, markers: Mapping[int, str], label: str | None) -> str:
+    head = tag("tr", "".join(tag("th", _inline(cell, markers), scope="col") for cell in block.rows[0]))
+    body = (tag("tr", "".join(tag("td", _inline(cell, markers)) for cell in row)) for row in block.rows[1:])
+    table = tag("table", tag("thead", head) + tag("tbody", "".join(body)))
     return tag("div", table, class_="table", role="region", tabindex="0", aria_label=label)
 
 
-def _row(cells: Sequence[str], width: int, shown: Callable[[str], str]) -> str:
-    return tag("tr", "".join(shown(cell) for cell in (*cells, *[""] * (width - len(cells)))))
+def _inline(line: Line, markers: Mapping[int, str]) -> str:
+    parts = []
+    for bold, pieces in groupby(line, key=lambda piece: piece.bold):
+        content = _with_buttons(list(pieces), markers)
+        parts.append(tag("strong", content) if bold else content)
+    return "".join(parts)
 
 
-def _cells(line: str) -> list[str]:
-    inner = line.strip()[1:]
-    parts = _CELL_BORDER.split(inner)
-    if len(parts) > 1 and not parts[-1].strip():
-        parts.pop()
-    return [part.replace(r"\|", "|").strip() for part in parts]
-
-
-def _blocks(lines: Iterable[str], markers: Mapping[int, str]) -> list[str]:
-    """Return lines that hold no table as paragraphs, headings, lists and quotes."""
-    blocks: list[str] = []
-    open_list = ""
-    for line in lines:
-        kind, content, number = _classify(line)
-        if kind != open_list and open_list:
-            blocks.append(f"</{open_list}>")
-        if kind in {"ul", "ol"}:
-            if kind != open_list:
-                blocks.append(f"<{kind}>")
-            blocks.append(tag("li", _inline(content, markers), value=number))
-        elif kind:
-            blocks.append(tag(kind, _inline(content, markers)))
-        open_list = kind if kind in {"ul", "ol"} else ""
-    return [*blocks, f"</{open_list}>"] if open_list else blocks
-
-
-def _classify(line: str) -> tuple[str, str, str | None]:
-    """Return the element that a line belongs to ("" for an empty line), its content, and its list number."""
-    if not line.strip():
-        return "", "", None
-    if numbered := _NUMBERED.match(line):
-        return "ol", line[numbered.end() :], numbered[1]
-    for pattern, kind in ((_HEADING, "h4"), (_BULLET, "ul"), (_QUOTE, "blockquote")):
-        if found := pattern.match(line):
-            return kind, line[found.end() :], None
-    return "p", line, None
-
-
-def _inline(text: str, markers: Mapping[int, str]) -> str:
-    escaped = _BOLD.sub(r"<strong>\1</strong>", escape(text))
-    return _MARKERS.sub(lambda found: _with_buttons(found[1] or "", found[2], markers), escaped)
-
-
-def _with_buttons(before: str, written: str, markers: Mapping[int, str]) -> str:
-    """Return markers as buttons, kept on one line with the character before them."""
-    buttons = _MARKER.sub(lambda found: markers.get(int(found[1]), found[0]), written)
-    return tag("span", before + buttons, class_="together")
+def _with_buttons(pieces: Sequence[Piece], markers: Mapping[int, str]) -> str:
+    """Return pieces with their markers as buttons, each kept on one line with the character before it."""
+    written = ""
+    text = ""
+    for marked, group in groupby(pieces, key=lambda piece: piece.marker is not None):
+        if not marked:
+            text = "".join(piece.text for piece in group)
+            continue
+        before = "" if not text or text[-1].isspace() else text[-1]
+        written += escape(text[: len(text) - len(before)])
+        buttons = (markers.get(piece.marker or 0, escape(piece.text)) for piece in group)
+        written += tag("span", escape(before) + "".join(buttons), class_="together")
+        text = ""
+    return written + escape(text)

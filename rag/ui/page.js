@@ -21,7 +21,7 @@ const open = async (button) => {
   if (!element.contains(button)) opener = button;
   document.querySelectorAll('[data-citation][aria-current]').forEach((other) => other.removeAttribute('aria-current'));
   opener?.setAttribute('aria-current', 'true');
-  await show({ citation: button.dataset.citation, whole: button.dataset.whole === 'true' });
+  await show({ citation: button.dataset.citation, whole: button.dataset.whole === 'true', turn: button.closest('[data-turn]')?.dataset.turn });
   element.querySelector('#source-heading')?.focus({ preventScroll: true });
   bringIntoView(document.querySelector('#source'), element.querySelector('mark'), 0.4);
 };
@@ -70,7 +70,7 @@ watch('value', () => { document.documentElement.lang = page().language === 'zh' 
 // A new question goes to the top of the conversation and its answer grows below it: the reader begins at its beginning.
 let asked = 0;
 new MutationObserver(() => {
-  const questions = document.querySelectorAll('#chat .question');
+  const questions = document.querySelectorAll('#chat .user-row');
   if (questions.length > asked) bringIntoView(document.querySelector('#chat [role=log]'), questions[questions.length - 1], 0.04);
   asked = questions.length;
   // Gradio calls the examples a list but its buttons no items of one, which screen readers then leave out.

@@ -3,45 +3,73 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from threading import Lock
 from typing import Any
 
 import gradio as gr
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
-from rag.access import NOBODY, User, asked, current_user
-from rag.errors import RagError, RateLimited
+from rag.access import NOBODY, User, current_user
+from rag.conversations import Conversations
+from rag.errors import ConversationError, RagError, UnknownConversation
 from rag.settings import Settings
 from rag.types import Language, ReportMeta
+from rag.ui.asking import Asking, messages_of, question_box
 from rag.ui.assistant import Assistant
 from rag.ui.choices import AUTOMATIC, NOTHING_CHOSEN, Choices, inventory, known_choices, route_names
-from rag.ui.conversation import Conversation, Request, converse
+from rag.ui.conversation import Conversation
+from rag.ui.downloads import downloads
 from rag.ui.examples import example_questions
+from rag.ui.keeping import Reader
 from rag.ui.labels import reminder
 from rag.ui.markup import escape, tag
+from rag.ui.sidebar import Sidebar
 from rag.ui.sources import hint_html, source_html
 from rag.ui.texts import language_of, say
 from rag.ui.theme import calm_theme
 from rag.ui.tools import Tools
+from rag.ui.visitors import RememberBrowser, UserOf, nobody, owner_of, request_of
 
-_CONCURRENT_QUESTIONS = 4  # per page; the others wait in Gradio's queue
+_CONCURRENT_QUESTIONS = 4  # in all; the others wait in Gradio's queue
 _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+_ASKING: dict[str, Any] = {**_QUIET, "concurrency_id": "ask", "concurrency_limit": _CONCURRENT_QUESTIONS}
 
 
-def create_app(assistant: Assistant, settings: Settings) -> gr.Blocks:
-    """Build the chat page over anything that answers; serve it with :func:`mount_page`."""
-    return ChatPage(assistant, settings).blocks
+def create_app(
+    assistant: Assistant,
+    settings: Settings,
+    conversations: Conversations | None = None,
+    user_of: UserOf = nobody,
+) -> gr.Blocks:
+    """Build the chat page over anything that answers; serve it with :func:`mount_page`.
+
+    Args:
+        assistant: Answers.
+        settings: The settings.
+        conversations: Where questions and answers are kept; None: until the page is gone.
+        user_of: Tells who sent a request, empty where accounts are off.
+    """
+    return ChatPage(assistant, settings, conversations, user_of).blocks
 
 
-def mount_page(application: FastAPI, assistant: Assistant, settings: Settings) -> FastAPI:
+def mount_page(
+    application: FastAPI,
+    assistant: Assistant,
+    settings: Settings,
+    conversations: Conversations | None = None,
+    user_of: UserOf = nobody,
+) -> FastAPI:
     """Serve the page at ``/`` of a web application, and an MCP server at ``/gradio_api/mcp``; returns the application.
 
     Raises:
         RuntimeError: Gradio could not set the MCP server up.
     """
-    blocks = create_app(assistant, settings)
+    page = ChatPage(assistant, settings, conversations, user_of)
+    application.add_middleware(RememberBrowser)
+    application.include_router(downloads(page.reader))
+    blocks = page.blocks
     gr.mount_gradio_app(
         application,
         blocks,
@@ -68,9 +96,17 @@ def _resource(name: str) -> str:
 class ChatPage:
     """Components of one page and what happens when they are used."""
 
-    def __init__(self, assistant: Assistant, settings: Settings) -> None:
+    def __init__(
+        self,
+        assistant: Assistant,
+        settings: Settings,
+        conversations: Conversations | None = None,
+        user_of: UserOf = nobody,
+    ) -> None:
         self.assistant = assistant
         self.settings = settings
+        self.conversations = conversations or Conversations.temporary()
+        self._user_of = user_of
         self._examples: dict[tuple[Language, tuple[str, ...]], tuple[str, ...]] = {}
         self._examples_lock = Lock()  # several readers may open the page at once
         self.blocks: gr.Blocks = gr.Blocks(title=say("title", "zh"), analytics_enabled=False, fill_width=True)
@@ -80,10 +116,19 @@ class ChatPage:
             self._connect()
         self.blocks.queue(default_concurrency_limit=_CONCURRENT_QUESTIONS)
 
+    def reader(self, request: Request) -> Reader:
+        """Return who sent a request, with their conversations."""
+        return Reader(owner_of(request, self._user_of(request)), self.assistant, self.conversations)
+
+    def _reader(self, visit: gr.Request) -> Reader:
+        return self.reader(request_of(visit))
+
     def _lay_out(self) -> None:
         self.conversation = gr.State(Conversation())
+        self.sidebar = Sidebar(self._reader)
         with gr.Row(elem_id="top"):
             self.header = gr.HTML(self._header("zh", ()), js_on_load=None, scale=1)
+            self.new = gr.Button(say("conversation_new", "zh"), size="sm", scale=0, min_width=96, elem_id="new")
             self.language = gr.Radio(
                 [("中文", "zh"), ("English", "en")], value="zh", show_label=False, container=False,
                 label=f"{say('language', 'zh')} / {say('language', 'en')}",
@@ -105,8 +150,8 @@ class ChatPage:
         self.chosen = [self.offices, self.years, self.regions, self.route]
 
     def _source_panel(self) -> gr.HTML:
-        def open_source(request: dict[str, Any]) -> str:
-            return source_html(self.assistant, request)
+        def open_source(request: dict[str, Any], visit: gr.Request) -> str:
+            return source_html(self.assistant, request, self._reader(visit).changed_citation)
 
         return gr.HTML(
             hint_html("zh"), elem_id="source", js_on_load=_resource("page.js"), server_functions=[open_source]
@@ -115,7 +160,7 @@ class ChatPage:
     def _lay_out_conversation(self) -> None:
         self.chat = gr.Chatbot(
             elem_id="chat", height="100%", show_label=False, buttons=[], latex_delimiters=[], layout="bubble",
-            group_consecutive_messages=False,
+            group_consecutive_messages=False, render_markdown=False, editable="user",
             autoscroll=False,
         )  # fmt: skip
         with gr.Row(elem_id="scope", visible=False) as self.scope_row:
@@ -128,52 +173,111 @@ class ChatPage:
     def _connect(self) -> None:
         worded = [
             self.header, self.chat, self.question, *self.chosen, self.clear_filters, self.source, self.scope_row,
-            self.scope,
+            self.scope, self.new, self.sidebar.search,
         ]  # fmt: skip
-        arrived = self.blocks.load(self.arrive, None, [self.language, *worded], **_QUIET)
-        reworded = self.language.input(self.wording, [self.language, *self.chosen], worded, **_QUIET)
-        for event in (arrived, reworded):
-            # Examples are tried out first, which may take a moment; the page can be used meanwhile.
-            event.then(self.offer_examples, self.language, self.chat, **_QUIET)
+        arrived = self.blocks.load(
+            self.arrive, None, [self.language, self.conversation, self.sidebar.list, *worded], **_QUIET
+        )
+        self._connect_language(worded)
+        # Examples are tried out first, which may take a moment; the page can be used meanwhile.
+        arrived.then(self.offer_examples, self.language, self.chat, **_QUIET)
         for field in self.chosen:
             field.change(self.remind, [self.language, *self.chosen], [self.scope_row, self.scope], **_QUIET)
         self.clear_filters.click(lambda: NOTHING_CHOSEN, None, self.chosen, **_QUIET)
+        self._connect_questions()
+        self._connect_conversations()
+
+    def _connect_language(self, worded: list[Any]) -> None:
+        reworded = self.language.input(self.reword, [self.language, self.conversation, *self.chosen], worded, **_QUIET)
+        listed = [self.sidebar.search, self.conversation, self.language]
+        reworded.then(self.list_conversations, listed, self.sidebar.list, **_QUIET)
+        reworded.then(self.offer_examples, self.language, self.chat, **_QUIET)
+
+    def _connect_questions(self) -> None:
         asked = [self.conversation, self.language, *self.chosen]
-        shown = [self.question, self.chat, self.conversation]
-        self.question.submit(self.ask, [self.question, *asked], shown, **_QUIET)
-        self.chat.example_select(self.ask_example, asked, shown, **_QUIET)
-        self.chat.clear(Conversation, None, self.conversation, queue=False, **_QUIET)
+        shown = [self.question, self.chat, self.conversation, self.sidebar.list]
+        asking = Asking(self._reader, self.sidebar)
+        answering: list[Any] = [
+            self.question.submit(asking.ask, [self.question, *asked], shown, **_ASKING),
+            self.chat.example_select(asking.ask_example, asked, shown, **_ASKING),
+            self.chat.retry(asking.retry, asked, shown, **_ASKING),
+            self.chat.edit(asking.edit, asked, shown, **_ASKING),
+        ]
+        self.question.stop(
+            asking.stop, [self.conversation, self.language], shown, cancels=answering, queue=False, **_QUIET
+        )
+        opened = [*shown, *self.chosen]
+        # An answer under way is given up, as when the page is left; its question is kept.
+        self.sidebar.list.select(self.open, [self.language], opened, cancels=answering, **_QUIET)
+        self.new.click(self.begin, [self.language], opened, cancels=answering, **_QUIET)
+
+    def _connect_conversations(self) -> None:
+        listed = [self.sidebar.search, self.conversation, self.language]
+        self.sidebar.search.change(
+            self.list_conversations, listed, self.sidebar.list, trigger_mode="always_last", **_QUIET
+        )
 
     def arrive(self, request: gr.Request) -> tuple[Any, ...]:
-        """Word the page for a browser that has just opened it."""
+        """Word the page for a browser that has just opened it, and open the conversation that its address names."""
         language = language_of(request.headers.get("accept-language"))
-        return language, *self.wording(language, request, *NOTHING_CHOSEN)
+        reader = self._reader(request)
+        conversation = self._opened(reader, str(request_of(request).query_params.get("c", "")), language)
+        chosen = self._choices_of(conversation)
+        listed = self.sidebar.html(reader, conversation.id, "", language)
+        return (
+            language,
+            conversation,
+            listed,
+            *self.wording(language, conversation, *chosen, user=current_user(request)),
+        )
+
+    def reword(
+        self,
+        visit: gr.Request,
+        language: Language,
+        conversation: Conversation,
+        *chosen: Any,  # noqa: ANN401 - as Gradio gives them
+    ) -> tuple[Any, ...]:
+        """Word the page anew, what was said included; what is chosen stays."""
+        return self.wording(language, conversation, *chosen, user=current_user(visit))
 
     def wording(
         self,
         language: Language,
-        request: gr.Request | None,
+        conversation: Conversation,
         *chosen: Any,  # noqa: ANN401 - as Gradio gives them
+        user: User = NOBODY,
     ) -> tuple[Any, ...]:
         """Return every component that shows words, in one language, over the reports now in the store."""
         reports = self._reports()
         known = known_choices(reports)
+        offices, years, regions, route = chosen
         return (
-            self._header(language, reports, current_user(request)),
-            self._chat_wording(language, reports),
+            self._header(language, reports, user),
+            self._chat_wording(language, reports, conversation),
             gr.Textbox(
                 placeholder=say("question_hint", language),
                 label=say("question", language),
                 submit_btn=say("send", language),
                 interactive=bool(reports),
             ),
-            gr.Dropdown(choices=[(name, name) for name in known.offices], label=say("office", language)),
-            gr.Dropdown(choices=[(str(year), year) for year in known.years], label=say("year", language)),
-            gr.Dropdown(choices=[(name, name) for name in known.regions], label=say("region", language)),
-            gr.Dropdown(choices=route_names(language), label=say("route", language)),
+            _choice_of(known.offices, offices, say("office", language)),
+            _choice_of(known.years, years, say("year", language)),
+            _choice_of(known.regions, regions, say("region", language)),
+            gr.Dropdown(choices=route_names(language), value=route, label=say("route", language)),
             gr.Button(say("filters_clear", language)),
             hint_html(language),
             *self.remind(language, *chosen),
+            gr.Button(say("conversation_new", language)),
+            self.sidebar.wording(language),
+        )
+
+    def _choices_of(self, conversation: Conversation) -> tuple[list[str], list[int], list[str], str]:
+        """Return what the last question was restricted to, so that the next one of the conversation is, too."""
+        if not conversation.exchanges:
+            return NOTHING_CHOSEN
+        return Choices(conversation.exchanges[-1].request.filters, conversation.exchanges[-1].request.route).values(
+            known_choices(self._reports())
         )
 
     def _reports(self) -> tuple[ReportMeta, ...]:
@@ -194,13 +298,15 @@ class ChatPage:
             data_lost=say("error_connection", language),
         )
 
-    def _chat_wording(self, language: Language, reports: Sequence[ReportMeta]) -> gr.Chatbot:
-        label = say("conversation", language)
+    def _chat_wording(
+        self, language: Language, reports: Sequence[ReportMeta], conversation: Conversation
+    ) -> gr.Chatbot:
+        words: dict[str, Any] = {"label": say("conversation", language), "value": messages_of(conversation, language)}
         if not reports:
-            return gr.Chatbot(label=label, placeholder=self._empty_store(language), examples=[])
+            return gr.Chatbot(placeholder=self._empty_store(language), examples=[], **words)
         welcome = tag("h2", escape(say("placeholder_title", language)))
         welcome += tag("p", escape(say("placeholder_body", language)))
-        return gr.Chatbot(label=label, placeholder=welcome)
+        return gr.Chatbot(placeholder=welcome, **words)
 
     def offer_examples(self, language: Language) -> gr.Chatbot:
         """Show questions that the reports now in the store answer."""
@@ -226,48 +332,35 @@ class ChatPage:
         words = reminder(choices.filters, choices.route, language)
         return gr.Row(visible=bool(words)), tag("p", escape(words), role="status")
 
-    def ask(
-        self,
-        question: str,
-        conversation: Conversation,
-        language: Language,
-        request: gr.Request,
-        *chosen: Any,  # noqa: ANN401 - as Gradio gives them
-    ) -> Iterator[tuple[Any, Any, Conversation]]:
-        """Answer a typed question, message by message."""
-        if not question.strip():
-            gr.Warning(say("error_empty", language), title=say("question", language), duration=4)
-            yield "", gr.skip(), conversation
-            return
+    def _opened(self, reader: Reader, conversation: str, language: Language) -> Conversation:
+        """Return a kept conversation; an empty one, with a word to the reader, where it is not to be had."""
+        if not conversation:
+            return Conversation()
         try:
-            asked(request, question)
-        except RateLimited as error:
-            gr.Warning(say("error_limited", language, seconds=error.seconds), title=say("question", language))
-            yield question, gr.skip(), conversation
-            return
-        choices = Choices.read(*chosen)
-        put = Request(question, choices.filters, language, choices.route)
-        for state in converse(self.assistant, conversation, put):
-            yield "", _messages(state), state
+            return reader.open(conversation, language)
+        except ConversationError as error:
+            known = isinstance(error, UnknownConversation)
+            gr.Warning(say("conversation_lost", language) if known else str(error), title=say("conversation", language))
+            return Conversation()
 
-    def ask_example(
-        self,
-        conversation: Conversation,
-        language: Language,
-        request: gr.Request,
-        offices: list[str],
-        years: list[int],
-        regions: list[str],
-        route: str,
-        selected: gr.SelectData,
-    ) -> Iterator[tuple[Any, Any, Conversation]]:
-        """Answer the example question that was clicked."""
-        yield from self.ask(selected.value["text"], conversation, language, request, offices, years, regions, route)
+    def open(self, language: Language, visit: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
+        """Show a kept conversation, or an empty one."""
+        reader = self._reader(visit)
+        return self._shown(reader, self._opened(reader, str(event._data.get("value") or ""), language), language)
+
+    def begin(self, language: Language, visit: gr.Request) -> tuple[Any, ...]:
+        """Show an empty conversation."""
+        return self._shown(self._reader(visit), Conversation(), language)
+
+    def _shown(self, reader: Reader, conversation: Conversation, language: Language) -> tuple[Any, ...]:
+        listed = self.sidebar.html(reader, conversation.id, "", language)
+        chosen = self._choices_of(conversation)
+        return question_box(language), messages_of(conversation, language), conversation, listed, *chosen
+
+    def list_conversations(self, query: str, conversation: Conversation, language: Language, visit: gr.Request) -> str:
+        """Show the conversations that hold something."""
+        return self.sidebar.html(self._reader(visit), conversation.id, query, language)
 
 
-def _messages(conversation: Conversation) -> list[dict[str, Any]]:
-    """Return the messages for ``gr.Chatbot``: HTML components, in which our escaped HTML keeps its attributes."""
-    return [
-        {"role": message.role, "content": gr.HTML(message.html, js_on_load=None, padding=False)}
-        for message in conversation.messages
-    ]
+def _choice_of(known: Sequence[str | int], value: Any, label: str) -> gr.Dropdown:  # noqa: ANN401 - as Gradio gives it
+    return gr.Dropdown([(str(each), each) for each in known], value=value, label=label, multiselect=True)

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from rag.errors import RagError
-from rag.types import Citation, CitedParagraph, Language, Paragraph, Report, ReportMeta
-from rag.ui.answers import error_html
+from rag.conversations import ChangedCitation
+from rag.errors import CitationError, RagError
+from rag.types import Citation, CitedParagraph, Language, Paragraph, Report
+from rag.ui.answers import changed_html, error_html
 from rag.ui.assistant import Assistant
 from rag.ui.labels import report_label
 from rag.ui.markup import escape, tag
 from rag.ui.texts import say
 
+Changed = Callable[[str, str], ChangedCitation | None]
+"""Tells, by turn and citation id, what a citation was whose report has changed; None where it is not known."""
 
-def source_html(assistant: Assistant, request: Mapping[str, object]) -> str:
+
+def source_html(
+    assistant: Assistant, request: Mapping[str, object], changed: Changed = lambda turn, identifier: None
+) -> str:
     """Return what the panel shows for a request that the browser sent; it may hold anything.
 
     Args:
         assistant: Opens the citation.
         request: ``citation``: an id, empty to close the panel; ``whole``: the whole report rather than the passage;
-            ``language``: the interface's.
+            ``language``: the interface's; ``turn``: the answer's id, where it is kept.
+        changed: Looks up a citation that the store no longer has.
     """
     language: Language = "en" if request.get("language") == "en" else "zh"
     citation_id = str(request.get("citation") or "")
@@ -30,8 +37,28 @@ def source_html(assistant: Assistant, request: Mapping[str, object]) -> str:
         if request.get("whole"):
             return report_html(cited, assistant.report(cited.report.id), language)
         return passage_html(cited, language)
+    except CitationError as error:
+        found = changed(str(request.get("turn") or ""), citation_id)
+        return stored_html(found, language) if found else error_html(error, language)
     except RagError as error:
         return error_html(error, language)
+
+
+def stored_html(changed: ChangedCitation, language: Language) -> str:
+    """Return a quote as it was kept with its answer, its report having changed."""
+    citation = changed.citation
+    label = report_label(citation.office, citation.year, citation.source, language)
+    number = say("source_paragraph", language, number=citation.paragraph)
+    known = (
+        ("source_region", citation.region),
+        ("source_section", " › ".join((*citation.section, number))),
+        ("source_file", citation.source),
+    )
+    quote = tag("p", tag("mark", escape(citation.quote)), class_="cited")
+    parts = (_head(label, language), _rows(known, language), tag("div", quote, class_="text", lang="zh-CN"))
+    return tag(
+        "article", "".join(parts) + changed_html(changed, language), class_="opened", aria_labelledby="source-heading"
+    )
 
 
 def hint_html(language: Language) -> str:
@@ -52,8 +79,9 @@ def report_html(cited: CitedParagraph, report: Report, language: Language) -> st
 
 
 def _panel(cited: CitedParagraph, body: str, *, whole: bool, language: Language) -> str:
+    report = cited.report
     parts = (
-        _head(cited.report, language),
+        _head(report_label(report.office, report.year, report.source, language), language),
         _facts(cited, language),
         tag("div", body, class_="text", lang="zh-CN"),
         _foot(cited.citation, whole=whole, language=language),
@@ -61,8 +89,7 @@ def _panel(cited: CitedParagraph, body: str, *, whole: bool, language: Language)
     return tag("article", "".join(parts), class_="opened", aria_labelledby="source-heading")
 
 
-def _head(report: ReportMeta, language: Language) -> str:
-    label = report_label(report.office, report.year, report.source, language)
+def _head(label: str, language: Language) -> str:
     close = say("source_close", language)
     button = tag("button", "×", type="button", class_="close", data_close="", aria_label=close, title=close)
     return tag("header", tag("h3", escape(label), id="source-heading", tabindex="-1") + button)
@@ -77,6 +104,10 @@ def _facts(cited: CitedParagraph, language: Language) -> str:
         ("source_section", section),
         ("source_file", cited.report.source),
     )
+    return _rows(known, language)
+
+
+def _rows(known: Sequence[tuple[str, str | None]], language: Language) -> str:
     rows = (tag("dt", escape(say(key, language))) + tag("dd", escape(value)) for key, value in known if value)
     return tag("dl", "".join(rows))
 
