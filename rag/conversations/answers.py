@@ -16,6 +16,7 @@ from rag.types import (
     ReportMeta,
     Route,
     SectionKind,
+    StatementCheck,
     Survey,
     SurveyRow,
     Verdict,
@@ -40,6 +41,7 @@ def answer_from_dict(data: Mapping[str, Any]) -> Answer:
         engine=data["engine"],
         notes=tuple(data["notes"]),
         elapsed_ms=dict(data["elapsed_ms"]),
+        statements=StatementCheck(**data["statements"]) if data.get("statements") else None,
     )
 
 
