@@ -162,6 +162,7 @@ FAULTS = {
     "refused in words": (Reply("抱歉，我无法回答这个问题。"), "拒绝回答"),
     "refused in English": (Reply("I'm sorry, I can't help with that."), "拒绝回答"),
     "finds no answer": (Reply("报告没有说明这一点。"), "没有说明"),
+    "in another language": (Reply("In 2023 it handled 28 petition cases [{28件}]."), "语言"),
     "nothing borne out": (Reply("松湖街道共有无人机5架。"), "没有依据"),
     "slow": (Reply(TRUE, first=3.0), "限定时间"),
     "dripping": (Reply(TRUE * 20, pause=0.3, piece=1), "限定时间"),
@@ -287,8 +288,35 @@ def test_judgements_are_kept_and_not_paid_for_twice(store):
 def test_progress_and_cost_are_shown_before_the_survey(store):
     with ScriptedServer(judging("needs_review", "下一步将推动行政执法权承接")) as server, opened(store, server) as rag:
         pieces = [piece for piece in rag.stream(POWER) if isinstance(piece, str)]
-    assert "约需调用 1 次" in pieces[0]
+    assert re.search("约需调用 1 次、输入 [1-9][0-9]* 词元", pieces[0])
     assert "1/1" in pieces[1]
+
+
+def test_the_cost_is_reported_after_the_survey(store):
+    with ScriptedServer(judging("needs_review", "下一步将推动行政执法权承接")) as server, opened(store, server) as rag:
+        answer = rag.ask(POWER)
+    assert re.search("调用 1 次，以往结果 0 份，输入约 [1-9][0-9]* 词元，输出约 [1-9][0-9]* 词元", answer.notes[-1])
+
+
+def test_a_judgement_is_kept_for_its_report_question_and_model_only(store, tmp_path):
+    """Another question, another model, or a report whose text changed: asked again."""
+    with ScriptedServer(judging("needs_review", "下一步将推动行政执法权承接")) as server:
+        with opened(store, server) as rag:
+            rag.ask(POWER)
+            rag.ask("哪些街道具备行政执法权")
+        assert len(server.requests) == 2
+        with opened(store, server, llm_model="another") as rag:
+            rag.ask(POWER)
+        assert len(server.requests) == 3
+        changed = tmp_path / "he.txt"
+        changed.write_text(
+            SURVEY_REPORTS["he.txt"].replace("禾丰街道", "禾丰 街道") + "\n特此报告。\n", encoding="utf-8"
+        )
+        with Rag(load_settings(store=store, embedding_model="hash"), owner=True) as rag:
+            rag.ingest([changed])
+        with opened(store, server) as rag:
+            rag.ask(POWER)
+        assert len(server.requests) > 3
 
 
 WORTHLESS = {
@@ -296,7 +324,8 @@ WORTHLESS = {
     "unknown verdict": judging("perhaps", "下一步将推动行政执法权承接"),
     "an altered quote": judging("yes", "没有行政执法权"),
     "no quote": judging("yes", ""),
-    "a plan taken for a fact": judging("no", "下一步将推动行政执法权承接"),
+    "a plan taken for having it": judging("no", "下一步将推动行政执法权承接"),
+    "a plan taken for lacking it": judging("yes", "下一步将推动行政执法权承接"),
     "a list": Reply("[1, 2]"),
 }
 
@@ -305,7 +334,8 @@ WORTHLESS = {
 def test_a_worthless_judgement_leaves_the_report_for_review(store, reply):
     with ScriptedServer(reply) as server, opened(store, server) as rag:
         answer = rag.ask(POWER)
-    assert verdicts(answer)["he.txt"] in (Verdict.NEEDS_REVIEW, Verdict.NO) if "plan" in str(reply) else True
+    assert verdicts(answer)["he.txt"] is Verdict.NEEDS_REVIEW
+    assert any("不可用" in note and "he.txt" in note for note in answer.notes)
     assert verdicts(answer)["song22.txt"] is Verdict.YES
     assert all(row.verdict is Verdict.NOT_MENTIONED or row.citations for row in answer.survey.rows)
 
@@ -389,7 +419,71 @@ def test_a_refusal_holds_on_every_turn(store):
     assert answer.refused
 
 
+# Terms that no dictionary knows
+
+GIZMOS = "How many gizmos were there in Songhu in 2023?"
+
+
+def translating(terms, answer="In 2023 Songhu handled 28 petition cases [{28件}]."):
+    """Translate with one reply, answer with another."""
+    return lambda request: Reply(terms) if "Terms:" in request.user else Reply(answer)
+
+
+def test_a_term_that_no_dictionary_knows_is_translated_by_the_model_and_told(store):
+    assert extractive(store, GIZMOS).refused
+    with ScriptedServer(translating('{"gizmos": ["信访案件"], "other": ["无人机"]}')) as server:
+        with opened(store, server) as rag:
+            answer = rag.ask(GIZMOS)
+        assert "- gizmos" in server.requests[0].user
+    assert not answer.refused
+    assert "28件" in answer.citations[0].quote
+    assert answer.notes[0] == "The model translates “gizmos” as 信访案件."
+
+
+@pytest.mark.parametrize(
+    "terms",
+    ["", "信访", "[]", '{"gizmos": 7}', '{"gizmos": ["petition", "信", "超过了八个汉字的词语"]}', '{"gizmos": null}'],
+    ids=["nothing", "no JSON", "a list", "a number", "no Chinese words", "null"],
+)
+def test_a_useless_translation_leaves_the_refusal(store, terms):
+    with ScriptedServer(translating(terms)) as server, opened(store, server) as rag:
+        answer = rag.ask(GIZMOS)
+    assert answer.refused
+    assert not any("translates" in note for note in answer.notes)
+
+
+@pytest.mark.parametrize("question", [SONG23, ENGLISH])
+def test_no_call_is_made_for_terms_that_are_known_or_chinese(store, question):
+    with ScriptedServer(Reply(TRUE)) as server, opened(store, server) as rag:
+        rag.ask(question)
+        assert not any("Terms:" in request.user for request in server.requests)
+
+
 # Prompts, settings, markers
+
+
+def test_a_prompt_that_is_missing_is_told_by_name(tmp_path):
+    shutil.copytree(FOLDER, tmp_path / "prompts")
+    (tmp_path / "prompts" / "terms.md").unlink()
+    with pytest.raises(SettingsError, match="terms.md cannot be read"):
+        load_prompts(tmp_path / "prompts")
+
+
+def test_a_prompt_that_is_no_text_is_told_by_name(tmp_path):
+    shutil.copytree(FOLDER, tmp_path / "prompts")
+    (tmp_path / "prompts" / "judge.md").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsError, match="judge.md cannot be read"):
+        load_prompts(tmp_path / "prompts")
+
+
+@pytest.mark.parametrize(("name", "variables"), VARIABLES.items())
+def test_each_prompt_left_without_one_of_its_variables_is_refused(tmp_path, name, variables):
+    shutil.copytree(FOLDER, tmp_path / "prompts")
+    path = tmp_path / "prompts" / f"{name}.md"
+    gone = sorted(variables)[0]
+    path.write_text(path.read_text(encoding="utf-8").replace("{{" + gone + "}}", ""), encoding="utf-8")
+    with pytest.raises(SettingsError, match=f"missing {gone}"):
+        load_prompts(tmp_path / "prompts")
 
 
 def test_every_prompt_loads_and_none_is_left_over():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rag import lexicon
@@ -11,10 +12,11 @@ from rag.folding import fold
 from rag.generation.cache import JudgementCache
 from rag.generation.failure import ModelFailure
 from rag.generation.judging import Reviewed, SurveyReview
-from rag.generation.markers import THOUGHT, resolved
+from rag.generation.markers import MARKER, THOUGHT, resolved
 from rag.generation.model import ChatModel, Meter
 from rag.generation.overturning import answers_question
 from rag.generation.prompts import Messages, load_prompts
+from rag.generation.quotations import without_quotations
 from rag.generation.sources import Source, fenced, fit, number_sources
 from rag.generation.understanding import rewrite, translate_terms
 from rag.generation.verification import VerifiedReply, verify
@@ -22,7 +24,10 @@ from rag.generation.wording import failure_reason, told
 from rag.questions import Question
 from rag.retrieval import Corpus, Passage, Retriever, Scope
 from rag.settings import Settings
-from rag.types import Citation, Fact, ReportMeta, Route, SectionKind, StatementCheck, Turn
+from rag.types import Citation, Fact, Language, ReportMeta, Route, SectionKind, StatementCheck, Turn
+
+WORDS: Mapping[Language, re.Pattern[str]] = {"zh": re.compile("[一-鿿]"), "en": re.compile("[A-Za-z]{2}")}
+"""What a reply in a language has at least one of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +175,7 @@ class Generation:
         """Return a reply that answers.
 
         Raises:
-            ModelFailure: it says that the reports do not say, or refuses to answer.
+            ModelFailure: it says that the reports do not say, refuses to answer, or is in another language.
         """
         plain = THOUGHT.sub("", reply).strip()
         refusal = phrase(question.language, "refusal")
@@ -178,6 +183,10 @@ class Generation:
             raise ModelFailure("silent" if plain else "empty", "no answer in the paragraphs")
         if lexicon.cue("generation", "model_refusal").search(fold(plain)):
             raise ModelFailure("declined", "the model will not answer")
+        own_words = without_quotations(MARKER.sub("", plain))
+        other: Language = "en" if question.language == "zh" else "zh"
+        if WORDS[other].search(own_words) and not WORDS[question.language].search(own_words):
+            raise ModelFailure("language", f"it is in {other}")
         return reply
 
 

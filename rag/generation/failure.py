@@ -20,6 +20,7 @@ FailureKind = Literal[
     "empty",
     "cut",
     "declined",
+    "language",
     "silent",
     "unverified",
 ]

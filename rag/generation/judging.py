@@ -309,12 +309,11 @@ def _evidence(
 
 
 def _opposed(verdict: Verdict, found: Sequence[Evidence], predicate: Predicate) -> bool:
-    """Tell whether a quote says, of the very thing asked, the contrary of the verdict."""
+    """Tell whether a quote says, of the very thing asked, the contrary of the verdict, or only that it is planned."""
     mentioning = [item for item in found if predicate.focus.mentioned(item.sentence.folded)]
-    if verdict is Verdict.YES:
-        # A plan is no fact, whatever the model makes of it.
-        plan = not predicate.planned and all(item.stance is Stance.PLANNED for item in mentioning)
-        return any(predicate.contradicts(item.stance) for item in mentioning) or bool(mentioning and plan)
-    if verdict is Verdict.NO:
-        return any(predicate.supports(item.stance) for item in mentioning)
-    return False
+    if verdict not in FIRM or not mentioning:
+        return False
+    # A plan is no fact, whatever the model makes of it.
+    plan = not predicate.planned and all(item.stance is Stance.PLANNED for item in mentioning)
+    contrary = predicate.contradicts if verdict is Verdict.YES else predicate.supports
+    return plan or any(contrary(item.stance) for item in mentioning)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rag import lexicon
 from rag.answering.figures import unit_class
-from rag.figures import Figure, convertible, parse_figures
+from rag.figures import ARABIC, Figure, convertible, parse_figures, parse_number
 from rag.folding import fold
 from rag.generation.overlap import pairs
 from rag.questions.concepts import find_concepts
@@ -16,7 +16,7 @@ from rag.retrieval import Sentence
 from rag.retrieval.matching import figures_of, mention_strength
 from rag.types import Language
 
-ARABIC = re.compile(r"(?<![A-Za-z0-9_.])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
+DIGITS = re.compile(rf"(?<![A-Za-z0-9_.])(?:{ARABIC})")
 YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?!\d|\s*[件个人名份次场元条项家户起])")
 SCALE_SIGN = re.compile(r"^\s*×\s*(10,000|100,000,000)")
 CLAUSE = re.compile(r"[,，。;；、!！?？()（）|]|\band\b|\bwhile\b|\bof which\b|其中")
@@ -54,9 +54,9 @@ def numbers_in(text: str, language: Language) -> list[Number]:
     folded = fold(text)
     years = [match.span() for match in YEAR.finditer(folded)]
     taken = [(number.start, number.end) for number in figures] + years
-    for match in ARABIC.finditer(folded):
+    for match in DIGITS.finditer(folded):
         if not any(start < match.end() and match.start() < end for start, end in taken):
-            figures.append(_bare(match.start(), match.end(), float(match[0].replace(",", "")), folded, language))
+            figures.append(_bare(match.start(), match.end(), parse_number(match[0]), folded, language))
     if language == "en":
         figures.extend(_spelt(folded))
     return sorted(figures, key=lambda number: number.start)
@@ -72,7 +72,7 @@ def _bare(start: int, end: int, value: float, folded: str, language: Language) -
         after = after[scale.end() :]
     sign = SCALE_SIGN.match(after)
     if sign:
-        value *= float(sign[1].replace(",", ""))
+        value *= parse_number(sign[1])
     return Number(start, end, value, _english_unit(after), _english_qualifier(folded[:start], after))
 
 
@@ -130,9 +130,9 @@ def number_fault(text: str, number: Number, evidence: Sequence[Sentence], langua
 def _stated(sentence: Sentence) -> list[Number]:
     figures: Sequence[Figure] = figures_of(sentence)
     stated = [Number(f.start, f.end, f.value, f.unit, f.qualifier, f.high) for f in figures]
-    for match in ARABIC.finditer(sentence.folded):
+    for match in DIGITS.finditer(sentence.folded):
         if not any(number.start <= match.start() < number.end for number in stated):
-            stated.append(Number(*match.span(), float(match[0].replace(",", ""))))
+            stated.append(Number(*match.span(), parse_number(match[0])))
     return stated
 
 
