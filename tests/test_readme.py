@@ -34,7 +34,13 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     script = [str(ROOT / arguments[0]) if arguments[0].endswith(".py") else arguments[0], *arguments[1:]]
     environment = {"RAG_EMBEDDING_MODEL": "hash", "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(folder)}
     return subprocess.run(
-        [sys.executable, *script], cwd=folder, env=environment, capture_output=True, text=True, timeout=240
+        [sys.executable, *script],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        input="four words of mine\n",
     )
 
 

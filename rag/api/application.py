@@ -15,8 +15,6 @@ from rag.pipeline import Rag
 from rag.uploads import UploadCheck, accept
 
 VERSION = "1.0"
-_UPLOAD_FILES = 10
-"""Files of the largest size allowed that one request may bring."""
 
 
 def install_api(application: FastAPI, rag: Rag, *, check: UploadCheck = accept) -> None:
@@ -31,7 +29,7 @@ def install_api(application: FastAPI, rag: Rag, *, check: UploadCheck = accept) 
     rag.observe(metrics)
     provide(application, rag, check)
     add_problem_handlers(application)  # for what no mount matches, such as a path with a line break in it
-    upload_bytes = int(_UPLOAD_FILES * rag.settings.max_file_mb * 1024 * 1024)
+    upload_bytes = int(rag.settings.upload_files * rag.settings.max_file_mb * 1024 * 1024)
     for path, part in (("/api/v1", _own_api()), ("/v1", _openai_api())):
         provide(part, rag, check)
         part.add_middleware(BodyLimit, upload_bytes=upload_bytes, upload_path="/api/v1/reports")

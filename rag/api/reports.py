@@ -14,6 +14,7 @@ from rag.api.problems import Kind, documented, kind_of, respond
 from rag.api.problems import describe as describe_problem
 from rag.api.replies import DeletedReply, InventoryReply, UploadsReply, WholeReport
 from rag.catalog import InventoryRow
+from rag.errors import FileTooLarge
 from rag.pipeline import Rag
 from rag.serialising import inventory_to_dict, report_to_dict, whole_report_to_dict
 from rag.uploads import Upload, UploadCheck, UploadResult
@@ -61,6 +62,11 @@ async def upload(
     A file of the same name, office and year as one that is in takes its place (`replaced`). A text that is in already
     is a `duplicate`. A failed file leaves everything as it was.
     """
+    if len(files) > rag.settings.upload_files:
+        raise FileTooLarge(
+            f"A request may bring {rag.settings.upload_files} files, and this one brings {len(files)}. Send them in "
+            "several, or raise RAG_UPLOAD_FILES."
+        )
     results = await to_thread.run_sync(_take_in, rag, files, check, limiter=_UPLOADING)
     told = [_result(result) for result in results]
     if all(result.outcome == "failed" for result in results):
