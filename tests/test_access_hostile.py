@@ -25,7 +25,7 @@ from rag.access import UploadLimits, check_upload, install
 from rag.access.audit import read_audit
 from rag.server import create_server
 from rag.types import Answer, Filters, Route
-from rag.ui.answers import answer_html, question_html
+from rag.ui.answers import answer_html
 from rag.ui.markup import prose
 from rag.ui.sources import source_html
 
@@ -334,7 +334,6 @@ ALLOWED_IN_FORM = set("html head meta title link body main h1 p form input label
 def test_markup_of_questions_answers_and_ids_is_text(text, world):
     answer = Answer(text, "zh", Route.PASSAGE, text, refused=False, notes=(text,), engine=text)
     shown = (
-        question_html(text),
         prose(text, {}, text),
         answer_html(answer, Filters(offices=(text,), regions=(text,)), "zh"),
         source_html(world.rag, {"citation": text}),
