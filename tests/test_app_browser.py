@@ -50,6 +50,20 @@ def test_a_chinese_question_is_answered_and_its_source_opens_with_the_quote_high
 
 
 @pytest.mark.browser
+def test_the_arrow_keys_lead_from_citation_to_citation(browser, url):
+    with watched_page(browser, url) as page:
+        ask(page, "云岭街道2023年和石桥镇2022年受理信访事项各多少件？")
+        page.locator(".answer button.marker").first.click()
+        page.locator("#source mark").wait_for()
+        first = page.locator("#source code").inner_text()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("first => document.querySelector('#source code').innerText !== first", arg=first)
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_function("first => document.querySelector('#source code').innerText === first", arg=first)
+        assert page.locator("button.marker[aria-current]").count() == 1
+
+
+@pytest.mark.browser
 def test_an_english_question_is_answered_in_english(browser, url):
     with watched_page(browser, url, locale="en-US") as page:
         ask(page, "Which sub-districts lack administrative law-enforcement power?")

@@ -32,6 +32,16 @@ const close = async () => {
   opener?.focus();
 };
 
+// Opens the citation before or after the open one, in the order in which the answer cites; the ends meet.
+const step = (by) => {
+  const markers = [...(opener?.closest('.answer')?.querySelectorAll('button.marker[data-citation]') ?? [])];
+  const ids = [...new Set(markers.map((marker) => marker.dataset.citation))];
+  const at = ids.indexOf(opener?.dataset.citation);
+  if (at < 0 || ids.length < 2) return;
+  const next = ids[(at + by + ids.length) % ids.length];
+  open(markers.find((marker) => marker.dataset.citation === next));
+};
+
 const copy = async (button) => {
   const code = button.parentElement.querySelector('code');
   window.getSelection().selectAllChildren(code);
@@ -56,12 +66,16 @@ document.addEventListener('click', (event) => {
   const button = event.target.closest('button');
   if (button?.dataset.citation) open(button);
   else if (button?.dataset.close !== undefined) close();
+  else if (button?.dataset.step) step(Number(button.dataset.step));
   else if (button?.dataset.copy) copy(button);
   else if (button?.dataset.sort !== undefined) sort(button.closest('th'));
 });
 
 document.addEventListener('keydown', (event) => {
-  if (event.key === 'Escape' && element.contains(document.activeElement)) close();
+  if (!element.contains(document.activeElement) || event.altKey || event.ctrlKey || event.metaKey) return;
+  if (event.key === 'Escape') close();
+  else if (event.key === 'ArrowLeft') step(-1);
+  else if (event.key === 'ArrowRight') step(1);
 });
 
 // The panel is worded anew whenever the language is set; screen readers and fonts go by the document's language.

@@ -89,6 +89,12 @@ def mount_page(
     return application
 
 
+def _elsewhere(language: Language) -> str:
+    """Return links to the pages beside the chat, as one HTML text."""
+    places = (("/reports", "elsewhere_reports"), ("/evaluation", "elsewhere_evaluation"))
+    return " ".join(tag("a", escape(say(key, language)), href=f"{path}?lang={language}") for path, key in places)
+
+
 def _resource(name: str) -> str:
     return (files("rag.ui") / name).read_text(encoding="utf-8")
 
@@ -288,6 +294,7 @@ class ChatPage:
 
     def _header(self, language: Language, reports: Sequence[ReportMeta], user: User = NOBODY) -> str:
         heading = tag("h1", escape(say("title", language))) + tag("p", escape(inventory(reports, language)))
+        heading += tag("nav", _elsewhere(language), class_="elsewhere", aria_label=say("elsewhere", language))
         if user.is_account:
             leave = tag("a", escape(say("log_out", language)), href="/logout")
             heading += tag("p", f"{escape(user.name)} · {leave}", class_="account")

@@ -17,6 +17,9 @@ Changed = Callable[[str, str], ChangedCitation | None]
 """Tells, by turn and citation id, what a citation was whose report has changed; None where it is not known."""
 
 
+_STEPS = (("‹", "-1", "source_previous"), ("›", "1", "source_next"))
+
+
 def source_html(
     assistant: Assistant, request: Mapping[str, object], changed: Changed = lambda turn, identifier: None
 ) -> str:
@@ -92,7 +95,14 @@ def _panel(cited: CitedParagraph, body: str, *, whole: bool, language: Language)
 def _head(label: str, language: Language) -> str:
     close = say("source_close", language)
     button = tag("button", "×", type="button", class_="close", data_close="", aria_label=close, title=close)
-    return tag("header", tag("h3", escape(label), id="source-heading", tabindex="-1") + button)
+    steps = "".join(_step(sign, step, key, language) for sign, step, key in _STEPS)
+    return tag("header", tag("h3", escape(label), id="source-heading", tabindex="-1") + steps + button)
+
+
+def _step(sign: str, step: str, key: str, language: Language) -> str:
+    """Return a button to the previous or next citation of the answer, which page.js knows."""
+    words = say(key, language)
+    return tag("button", sign, type="button", class_="step", data_step=step, aria_label=words, title=words)
 
 
 def _facts(cited: CitedParagraph, language: Language) -> str:
