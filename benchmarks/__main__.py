@@ -15,6 +15,7 @@ COMMANDS = (
     ("Embedding against the bundled package's own engine", ["benchmarks/embedding_speed.py"]),
     ("Ingest against embedding the same chunks alone", ["benchmarks/ingest_overhead.py", "data/reports"]),
     ("Answer against embedding its question", ["benchmarks/answer_time.py", "--store", str(STORE)]),
+    ("First words of a chat model beyond its own time", ["benchmarks/first_token.py", "--store", str(STORE)]),
     ("Surveys at 100 and 1,000 reports", ["benchmarks/survey_scale.py"]),
     (
         "Evidence found, beside two plain designs",
