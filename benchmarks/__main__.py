@@ -17,6 +17,7 @@ COMMANDS = (
     ("Answer against embedding its question", ["benchmarks/answer_time.py", "--store", str(STORE)]),
     ("Time, memory and disk at 100, 1,000 and 10,000 reports", ["-m", "benchmarks.survey_scale"]),
     ("Twenty users asking at once", ["benchmarks/load.py", "--store", str(STORE)]),
+    ("First words of a chat model beyond its own time", ["benchmarks/first_token.py", "--store", str(STORE)]),
     (
         "Evidence found, beside two plain designs",
         ["evaluate.py", "data/gold/sample.jsonl", "--store", str(STORE), "--baselines"],

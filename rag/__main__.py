@@ -30,7 +30,7 @@ from rag.serialising import (
 )
 from rag.settings import load_settings
 from rag.terminal import show_answer, show_cited_paragraph, show_inventory, show_matches
-from rag.types import Filters, Route
+from rag.types import Answer, Filters, Route
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 
@@ -128,7 +128,14 @@ def _parser() -> argparse.ArgumentParser:
 def _ask(options: argparse.Namespace) -> int:
     filters = Filters(offices=tuple(options.office), regions=tuple(options.region), years=tuple(options.year))
     with _open(options) as rag:
-        answer = rag.ask(options.question, filters=filters, route=Route(options.route) if options.route else None)
+        route = Route(options.route) if options.route else None
+        for piece in rag.stream(options.question, filters=filters, route=route):
+            if isinstance(piece, Answer):
+                answer = piece
+            elif rag.settings.llm_model and sys.stderr.isatty():
+                # What a model writes, and how far it is with a survey; its verified form follows.
+                sys.stderr.write(piece)
+                sys.stderr.flush()
         address = f"http://{rag.settings.host}:{rag.settings.port}"
     if options.export:
         turn = ExportedTurn(answer.question, answer, filters)

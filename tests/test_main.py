@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from rag.__main__ import main
+from tests.scripted_server import Reply, ScriptedServer
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = [ROOT / "data" / "reports" / name for name in ("qingshi-2021.txt", "qingshi-2022.txt", "shimen-2022.txt")]
 KEYS = {
     "question", "language", "route", "answer", "refused", "citations", "contexts", "survey", "facts", "engine", "notes",
-    "elapsed_ms",
+    "statements", "elapsed_ms",
 }  # fmt: skip
 
 
@@ -35,6 +36,19 @@ def run(capsys, *arguments) -> tuple[int, str, str]:
     code = main([str(argument) for argument in arguments])
     out, err = capsys.readouterr()
     return code, out, err
+
+
+def test_what_a_model_writes_is_shown_on_the_way_in_a_terminal(capsys, store, monkeypatch):
+    question = "青石街道2021年的法律顾问是哪家律师事务所？"
+    with ScriptedServer(Reply("青石街道另有无人机6架。")) as server:
+        monkeypatch.setenv("LLM_MODEL", "scripted")
+        monkeypatch.setenv("LLM_BASE_URL", server.url)
+        _, out, err = run(capsys, "ask", question, "--store", store)
+        assert "6架" not in err
+        monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+        _, out, err = run(capsys, "ask", question, "--store", store)
+    assert "青石街道另有无人机6架。" in err
+    assert "无人机6架" not in out.split("! ")[0]
 
 
 def test_an_answer_as_json_keeps_the_contract(capsys, store):
