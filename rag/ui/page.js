@@ -68,9 +68,16 @@ document.addEventListener('keydown', (event) => {
 watch('value', () => { document.documentElement.lang = page().language === 'zh' ? 'zh-CN' : 'en'; });
 
 // A new question goes to the top of the conversation and its answer grows below it: the reader begins at its beginning.
-let asked = 0;
+// Room is left below for that, the less the longer the answer is, so that nothing moves while it grows.
+let rows = 0;
 new MutationObserver(() => {
-  const questions = document.querySelectorAll('#chat .user-row');
-  if (questions.length > asked) bringIntoView(document.querySelector('#chat [role=log]'), questions[questions.length - 1], 0.04);
-  asked = questions.length;
+  const now = document.querySelectorAll('#chat .message-row').length;
+  const log = document.querySelector('#chat [role=log]');
+  const question = [...document.querySelectorAll('#chat .user-row')].pop();
+  if (question) {
+    const taken = question.parentElement.lastElementChild.getBoundingClientRect().bottom - question.getBoundingClientRect().top;
+    log.style.setProperty('--room', `${Math.max(0, log.clientHeight * 0.95 - taken)}px`);
+    if (now > rows) bringIntoView(log, question, 0.04);
+  }
+  rows = now;
 }).observe(document.body, { childList: true, subtree: true });
