@@ -49,7 +49,7 @@ def watched_page(browser, url, **options) -> Iterator:
         yield page
         assert page.evaluate("window.hacked") is None
         assert foreign == []
-        assert problems == []
+        assert problems == [], problems
     finally:
         context.close()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 import gradio as gr
@@ -27,6 +29,7 @@ class Asking:
     def __init__(self, reader_of: Callable[[gr.Request], Reader], sidebar: Sidebar) -> None:
         self._reader_of = reader_of
         self._sidebar = sidebar
+        self._stopping: dict[str, Event] = {}  # by session; a page has one answer under way
 
     def ask(
         self,
@@ -100,21 +103,29 @@ class Asking:
         request = Request(question, choices.filters, language, choices.route)
         box: Any = question_box(language, asking=True)
         listed: Any = None
-        for state in reader.ask(conversation, request, again=again):
-            growing = state.exchanges[-1].growing
-            if listed is None or not growing:
-                listed = self._sidebar.html(reader, state.id, "", language)
-            yield box if growing else question_box(language), messages_of(state, language), state, listed
-            box = listed = gr.skip()
-            if state.notice and not growing:
-                gr.Warning(state.notice, title=say("conversation_unkept", language))
+        with self._stoppable(visit) as stopping:
+            for state in reader.ask(conversation, request, stopping, again=again):
+                growing = state.exchanges[-1].growing
+                if listed is None or not growing:
+                    listed = self._sidebar.html(reader, state.id, "", language)
+                yield box if growing else question_box(language), messages_of(state, language), state, listed
+                box = listed = gr.skip()
 
-    def stop(self, visit: gr.Request, conversation: Conversation, language: Language) -> Shown:
-        """Leave the answer as far as it has come."""
-        reader = self._reader_of(visit)
-        stopped = reader.stop(conversation)
-        listed = self._sidebar.html(reader, stopped.id, "", language)
-        return question_box(language), messages_of(stopped, language), stopped, listed
+    @contextmanager
+    def _stoppable(self, visit: gr.Request) -> Iterator[Event]:
+        """Hold what stops the answer that a page is being given."""
+        stopping = Event()
+        self._stopping[visit.session_hash or ""] = stopping
+        try:
+            yield stopping
+        finally:
+            if self._stopping.get(visit.session_hash or "") is stopping:
+                del self._stopping[visit.session_hash or ""]
+
+    def stop(self, visit: gr.Request) -> None:
+        """Leave the answer under way as far as it has come; the event that gives it then ends by itself."""
+        if stopping := self._stopping.get(visit.session_hash or ""):
+            stopping.set()
 
 
 def question_box(language: Language, *, asking: bool = False) -> gr.Textbox:

@@ -6,6 +6,7 @@ import html
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from threading import Event
 from typing import Literal
 
 from rag.conversations import ChangedCitation
@@ -14,7 +15,8 @@ from rag.feedback import Rating
 from rag.types import Answer, Filters, Language, Route, Turn
 from rag.ui.answers import answer_html, error_html, partial_html, stopped_html
 from rag.ui.assistant import Assistant
-from rag.ui.feet import foot_html
+from rag.ui.feet import foot_html, unkept_html
+from rag.ui.interruption import until_stopped
 
 _LOG = logging.getLogger(__name__)
 
@@ -42,6 +44,7 @@ class Exchange:
         failure: Why there is no answer.
         changed: Citations whose report has changed since, by id.
         rating: What the reader made of the answer.
+        unkept: Why it is not kept, empty where it is.
     """
 
     request: Request
@@ -52,6 +55,7 @@ class Exchange:
     failure: Exception | None = None
     changed: Mapping[str, ChangedCitation] = field(default_factory=dict)
     rating: Rating | None = None
+    unkept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +73,10 @@ class Conversation:
     Attributes:
         id: Its id in the store of conversations, empty where it is not kept (yet).
         exchanges: Questions with their answers.
-        notice: What the reader should be told once.
     """
 
     id: str = ""
     exchanges: tuple[Exchange, ...] = ()
-    notice: str = ""
 
     @property
     def history(self) -> tuple[Turn, ...]:
@@ -98,6 +100,8 @@ def reply_html(conversation: str, exchange: Exchange, language: Language) -> str
     if exchange.answer:
         request = exchange.request
         shown = answer_html(exchange.answer, request.filters, language, request.route, exchange.changed, exchange.turn)
+        if exchange.unkept:
+            return shown + unkept_html(exchange.unkept, language)
         return shown + foot_html(conversation, exchange.turn, exchange.rating, language)
     if exchange.failure:
         return error_html(exchange.failure, language)
@@ -105,7 +109,11 @@ def reply_html(conversation: str, exchange: Exchange, language: Language) -> str
 
 
 def converse(
-    assistant: Assistant, conversation: Conversation, request: Request, turn: str = ""
+    assistant: Assistant,
+    conversation: Conversation,
+    request: Request,
+    turn: str = "",
+    stopping: Event | None = None,
 ) -> Iterator[Conversation]:
     """Ask a question and yield the conversation as the answer grows.
 
@@ -116,11 +124,13 @@ def converse(
         conversation: What was said before.
         request: The question.
         turn: Its id in the store of conversations.
+        stopping: Set when the reader wants no more; what is written then stays, unfinished.
     """
+    stopping = stopping or Event()
     asked = Exchange(request, turn, growing=True)
     yield _with(conversation, asked)
     try:
-        for exchange in _answered(assistant, conversation, asked):
+        for exchange in _answered(assistant, conversation, asked, stopping):
             yield _with(conversation, exchange)
     except RagError as error:
         yield _with(conversation, replace(asked, growing=False, failure=error))
@@ -129,17 +139,23 @@ def converse(
         yield _with(conversation, replace(asked, growing=False, failure=error))
 
 
-def _answered(assistant: Assistant, conversation: Conversation, asked: Exchange) -> Iterator[Exchange]:
+def _answered(assistant: Assistant, conversation: Conversation, asked: Exchange, stopping: Event) -> Iterator[Exchange]:
     request = asked.request
     history = conversation.history
+
+    def pieces() -> Iterator[str | Answer]:
+        return assistant.stream(request.question, filters=request.filters, history=history, route=request.route)
+
     text = ""
-    for piece in assistant.stream(request.question, filters=request.filters, history=history, route=request.route):
+    for piece in until_stopped(pieces, stopping):
         if isinstance(piece, Answer):
             yield replace(asked, growing=False, answer=piece, partial="")
             return
         text += piece
         yield replace(asked, partial=text)
-    raise GenerationError("The answer broke off before it was complete; ask again.")
+    if not stopping.is_set():
+        raise GenerationError("The answer broke off before it was complete; ask again.")
+    yield replace(asked, growing=False, partial=text)
 
 
 def _with(conversation: Conversation, exchange: Exchange) -> Conversation:

@@ -45,7 +45,11 @@ const ask = ({ title, fields = [], confirm }) => new Promise((resolve) => {
   dialog.showModal();
 });
 
-const open = (conversation) => trigger('select', { index: 0, value: conversation });
+// While an answer grows, the page is left for the other conversation, as by any link; what is written so far is kept.
+const open = (conversation) => {
+  if (document.querySelector('#chat [aria-busy=true]')) location.assign(conversation ? `?c=${conversation}` : '?');
+  else trigger('select', { index: 0, value: conversation });
+};
 
 const change = async (button) => {
   const { conversation, title, do: action } = button.dataset;

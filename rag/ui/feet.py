@@ -19,6 +19,12 @@ def foot_html(conversation: str, turn: str, rating: Rating | None, language: Lan
     return tag("div", content, class_="foot", role="group", aria_label=say("foot", language))
 
 
+def unkept_html(reason: str, language: Language) -> str:
+    """Return what stands in place of that row below an answer that could not be kept."""
+    content = tag("p", escape(say("conversation_unkept", language))) + tag("p", escape(reason), class_="detail")
+    return tag("div", content, class_="failure", role="status")
+
+
 def export_links(path: str, language: Language) -> str:
     """Return a link for every format that a conversation or an answer can be taken away in."""
     return "".join(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from threading import Event
 
 from rag.conversations import ChangedCitation, Conversations, StoredConversation, StoredTurn, Summary, changed_citations
 from rag.errors import ConversationError, RagError
@@ -31,29 +32,35 @@ class Reader:
     assistant: Assistant
     conversations: Conversations
 
-    def ask(self, conversation: Conversation, request: Request, *, again: bool = False) -> Iterator[Conversation]:
+    def ask(
+        self, conversation: Conversation, request: Request, stopping: Event, *, again: bool = False
+    ) -> Iterator[Conversation]:
         """Ask a question and yield the conversation as the answer grows; everything is kept as it comes.
 
         Args:
             conversation: What was said before.
             request: The question.
+            stopping: Set when the reader wants no more.
             again: Asked in place of the last question, which stays until there is an answer.
         """
         conversation = self._rated(conversation)
         before = conversation.exchanges[-1:] if again else ()
         earlier = replace(conversation, exchanges=conversation.exchanges[:-1]) if again else conversation
-        earlier, turn = self._begin(earlier, request, before)
+        earlier, turn, unkept = self._begin(earlier, request, before)
         state = earlier
-        for state in converse(self.assistant, earlier, request, turn):
-            if not (state.exchanges[-1].growing or state.exchanges[-1].failure):
-                state = self._finish(state)
-            yield state
-        if before and state.exchanges[-1].failure:
-            yield replace(state, exchanges=(*earlier.exchanges, *before, state.exchanges[-1]))
+        try:
+            for state in converse(self.assistant, earlier, request, turn, stopping):
+                if state.exchanges[-1].growing:
+                    yield state
+            state = self._finish(state, unkept)
+            yield state if state.exchanges[-1].answer else _beside(before, state)
+        except GeneratorExit:  # the page was left
+            self._stop(state)
+            raise
 
     def _begin(
         self, conversation: Conversation, request: Request, before: Sequence[Exchange]
-    ) -> tuple[Conversation, str]:
+    ) -> tuple[Conversation, str, str]:
         """Keep a question; where that can't be done, it is answered all the same and the reader told."""
         replaces = before[0].turn if before else None
         try:
@@ -62,35 +69,33 @@ class Reader:
             )
         except ConversationError as error:
             _LOG.warning("A question is not kept: %s", error)
-            return replace(conversation, notice=str(error)), ""
-        return replace(conversation, id=turn.conversation, notice=""), turn.id
+            return conversation, "", str(error)
+        return replace(conversation, id=turn.conversation), turn.id, ""
 
-    def _finish(self, conversation: Conversation) -> Conversation:
+    def _finish(self, conversation: Conversation, unkept: str) -> Conversation:
+        """Keep what became of the last question; ``unkept`` says why the question is not kept, if it isn't."""
         *before, last = conversation.exchanges
         if last.answer is None:
+            self._stop(conversation)
             return conversation
-        notice = conversation.notice
         if last.turn:
             try:
                 self.conversations.finish(self.owner, last.turn, last.answer)
             except ConversationError as error:
                 _LOG.warning("An answer is not kept: %s", error)
-                notice, last = str(error), replace(last, turn="")
+                unkept, last = str(error), replace(last, turn="")
         # The page needs no contexts; a session may last long and hold many answers.
-        last = replace(last, answer=replace(last.answer, contexts=())) if last.answer else last
-        return replace(conversation, exchanges=(*before, last), notice=notice)
+        shown = replace(last.answer, contexts=()) if last.answer else None
+        return replace(conversation, exchanges=(*before, replace(last, answer=shown, unkept=unkept)))
 
-    def stop(self, conversation: Conversation) -> Conversation:
-        """Return the conversation whose last answer the reader stopped; what was written is kept."""
-        if not conversation.exchanges or not conversation.exchanges[-1].growing:
-            return conversation
-        *before, last = conversation.exchanges
-        try:
-            if last.turn:
+    def _stop(self, conversation: Conversation) -> None:
+        """Keep how far the last answer came."""
+        last = conversation.exchanges[-1] if conversation.exchanges else None
+        if last and last.turn and last.answer is None and last.partial:
+            try:
                 self.conversations.stop(self.owner, last.turn, last.partial)
-        except ConversationError as error:
-            _LOG.warning("A stopped answer is not kept: %s", error)
-        return replace(conversation, exchanges=(*before, replace(last, growing=False)))
+            except ConversationError as error:
+                _LOG.warning("A stopped answer is not kept: %s", error)
 
     def open(self, conversation: str, language: Language) -> Conversation:
         """Return a conversation as it was kept, its citations checked against the reports as they are now.
@@ -176,3 +181,8 @@ def _exchange(
     answer = replace(turn.answer, contexts=()) if turn.answer else None
     request = Request(turn.question, turn.filters, language, turn.route)
     return Exchange(request, turn.id, answer, turn.partial, changed=changed, rating=rating)
+
+
+def _beside(before: Sequence[Exchange], conversation: Conversation) -> Conversation:
+    """Return a conversation in which the answer that was to be replaced stands again, there being no new one."""
+    return replace(conversation, exchanges=(*conversation.exchanges[:-1], *before, conversation.exchanges[-1]))

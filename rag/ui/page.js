@@ -82,11 +82,18 @@ document.addEventListener('keydown', (event) => {
 watch('value', () => { document.documentElement.lang = page().language === 'zh' ? 'zh-CN' : 'en'; });
 
 // A new question goes to the top of the conversation and its answer grows below it: the reader begins at its beginning.
-let asked = 0;
+// Room is left below for that, the less the longer the answer is, so that nothing moves while it grows.
+let rows = 0;
 new MutationObserver(() => {
-  const questions = document.querySelectorAll('#chat .user-row');
-  if (questions.length > asked) bringIntoView(document.querySelector('#chat [role=log]'), questions[questions.length - 1], 0.04);
-  asked = questions.length;
+  const now = document.querySelectorAll('#chat .message-row').length;
+  const log = document.querySelector('#chat [role=log]');
+  const question = [...document.querySelectorAll('#chat .user-row')].pop();
+  if (question) {
+    const taken = question.parentElement.lastElementChild.getBoundingClientRect().bottom - question.getBoundingClientRect().top;
+    log.style.setProperty('--room', `${Math.max(0, log.clientHeight * 0.95 - taken)}px`);
+    if (now > rows) bringIntoView(log, question, 0.04);
+  }
+  rows = now;
   // Gradio calls the examples a list but its buttons no items of one, which screen readers then leave out.
   document.querySelectorAll('#chat .examples[role=list]').forEach((box) => box.setAttribute('role', 'group'));
 }).observe(document.body, { childList: true, subtree: true });

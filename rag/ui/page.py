@@ -134,7 +134,7 @@ class ChatPage:
         self.sidebar = Sidebar(self._reader)
         with gr.Row(elem_id="top"):
             self.header = gr.HTML(self._header("zh", ()), js_on_load=None, scale=1)
-            self.new = gr.Button(say("conversation_new", "zh"), size="sm", scale=0, min_width=96, elem_id="new")
+            self.new = gr.HTML(_new_link("zh"), js_on_load=None, scale=0, min_width=96, elem_id="new")
             self.language = gr.Radio(
                 [("中文", "zh"), ("English", "en")], value="zh", show_label=False, container=False,
                 label=f"{say('language', 'zh')} / {say('language', 'en')}",
@@ -203,21 +203,16 @@ class ChatPage:
         asked = [self.conversation, self.language, *self.chosen]
         shown = [self.question, self.chat, self.conversation, self.sidebar.list]
         asking = Asking(self._reader, self.sidebar)
-        answering: list[Any] = [
-            self.question.submit(asking.ask, [self.question, *asked], shown, **_ASKING),
-            self.chat.example_select(asking.ask_example, asked, shown, **_ASKING),
-            self.chat.retry(asking.retry, asked, shown, **_ASKING),
-            self.chat.edit(asking.edit, asked, shown, **_ASKING),
-        ]
-        self.question.stop(
-            asking.stop, [self.conversation, self.language], shown, cancels=answering, queue=False, **_QUIET
-        )
-        opened = [*shown, *self.chosen]
-        # An answer under way is given up, as when the page is left; its question is kept.
-        self.sidebar.list.select(self.open, [self.language], opened, cancels=answering, **_QUIET)
-        self.new.click(self.begin, [self.language], opened, cancels=answering, **_QUIET)
+        self.question.submit(asking.ask, [self.question, *asked], shown, **_ASKING)
+        self.chat.example_select(asking.ask_example, asked, shown, **_ASKING)
+        self.chat.retry(asking.retry, asked, shown, **_ASKING)
+        self.chat.edit(asking.edit, asked, shown, **_ASKING)
+        # Not by Gradio's cancelling, which would leave the answer where it is on the page and unfinished in the store.
+        self.question.stop(asking.stop, None, None, queue=False, **_QUIET)
 
     def _connect_conversations(self) -> None:
+        opened = [self.question, self.chat, self.conversation, self.sidebar.list, *self.chosen]
+        self.sidebar.list.select(self.open, [self.language], opened, **_QUIET)
         listed = [self.sidebar.search, self.conversation, self.language]
         self.sidebar.search.change(
             self.list_conversations, listed, self.sidebar.list, trigger_mode="always_last", **_QUIET
@@ -274,7 +269,7 @@ class ChatPage:
             gr.Button(say("filters_clear", language)),
             hint_html(language),
             *self.remind(language, *chosen),
-            gr.Button(say("conversation_new", language)),
+            _new_link(language),
             self.sidebar.wording(language),
         )
 
@@ -355,10 +350,6 @@ class ChatPage:
         reader = self._reader(visit)
         return self._shown(reader, self._opened(reader, str(event._data.get("value") or ""), language), language)
 
-    def begin(self, language: Language, visit: gr.Request) -> tuple[Any, ...]:
-        """Show an empty conversation."""
-        return self._shown(self._reader(visit), Conversation(), language)
-
     def _shown(self, reader: Reader, conversation: Conversation, language: Language) -> tuple[Any, ...]:
         listed = self.sidebar.html(reader, conversation.id, "", language)
         chosen = self._choices_of(conversation)
@@ -371,3 +362,8 @@ class ChatPage:
 
 def _choice_of(known: Sequence[str | int], value: Any, label: str) -> gr.Dropdown:  # noqa: ANN401 - as Gradio gives it
     return gr.Dropdown([(str(each), each) for each in known], value=value, label=label, multiselect=True)
+
+
+def _new_link(language: Language) -> str:
+    """Return the link to an empty conversation; the list's script follows it without loading the page anew."""
+    return tag("a", escape(say("conversation_new", language)), href="?", data_open="", class_="plain", role="button")

@@ -28,7 +28,7 @@ class Sidebar:
         with gr.Sidebar(open=False, width=300, elem_id="conversations"):
             self.search = gr.Textbox(elem_id="search", lines=1, max_lines=1, show_label=False, container=False)
             self.list = gr.HTML(
-                list_html((), "", "zh"),
+                "",
                 elem_id="conversation-list",
                 js_on_load=(files("rag.ui") / "conversations.js").read_text(encoding="utf-8"),
                 server_functions=self._server_functions(),
