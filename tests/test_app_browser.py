@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from served_app import ATTACK, LACKING, ROOT, Served, environment, ingested
+from served_app import ATTACK, LACKING, REPORTS, ROOT, Served, environment, ingested
 from ui_browser import ask, chromium, overflow, watched_page
 
 
@@ -55,6 +55,7 @@ def test_the_arrow_keys_lead_from_citation_to_citation(browser, url):
         ask(page, "云岭街道2023年和石桥镇2022年受理信访事项各多少件？")
         page.locator(".answer button.marker").first.click()
         page.locator("#source mark").wait_for()
+        page.locator("#source-heading:focus").wait_for()
         first = page.locator("#source code").inner_text()
         page.keyboard.press("ArrowRight")
         page.wait_for_function("first => document.querySelector('#source code').innerText !== first", arg=first)

@@ -161,8 +161,9 @@ def test_the_page_can_be_used_with_the_keyboard_alone(browser, url):
         page.locator("button.source").first.focus()
         page.keyboard.press("Enter")
         page.locator("#source-heading:focus").wait_for()
-        page.keyboard.press("Tab")
-        assert page.locator(":focus").get_attribute("aria-label") == "关闭"
+        for name in ("上一条引文（←）", "下一条引文（→）", "关闭"):
+            page.keyboard.press("Tab")
+            assert page.locator(":focus").get_attribute("aria-label") == name
         page.keyboard.press("Enter")
         page.locator("#source .hint").wait_for()
 
