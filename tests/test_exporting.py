@@ -9,7 +9,7 @@ import docx
 import pypdfium2
 import pytest
 from docx.oxml.ns import qn
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 from markdown_it import MarkdownIt
@@ -193,6 +193,7 @@ def test_libreoffice_sets_the_footnotes_at_the_foot(document, tmp_path):
     assert "/reports/aaaaaaaaaaaa#p6" in text and "/reports/bbbbbbbbbbbb#p3" in text  # stand in footnotes alone
 
 
+@settings(deadline=None, max_examples=40)  # each makes a Word file, which takes as long as the machine is busy
 @given(st.text(max_size=40))
 @example("\x00\x0b\ud800\ufffe")
 def test_any_text_can_be_written(text):
