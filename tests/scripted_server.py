@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+FOLLOW_UP = re.compile(r"conversation>>>\s*(?:Last question: |最后一个问题：)(.*)$")
 FENCED = re.compile(r"<<<(S[0-9a-f]{4,})\n(.*?)\n\1>>>", re.DOTALL)
 
 
@@ -69,6 +70,12 @@ class Request:
     def sources(self) -> dict[str, str]:
         """The fenced sources by id."""
         return dict(FENCED.findall(self.user))
+
+    @property
+    def follow_up(self) -> str | None:
+        """The question that is to be rewritten, if one is."""
+        found = FOLLOW_UP.search(self.user)
+        return found[1] if found else None
 
     def id_of(self, words: str) -> str:
         """Return the id of the source that holds the words."""

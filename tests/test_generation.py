@@ -389,7 +389,7 @@ HISTORY = [Turn("松湖街道2022年受理了多少件信访案件？", "36件")
 
 def following(question):
     """Rewrite with one reply, answer with another."""
-    return lambda request: Reply(question) if "<<<conversation" in request.user else Reply(TRUE)
+    return lambda request: Reply(question) if request.follow_up else Reply(TRUE)
 
 
 def test_a_follow_up_is_rewritten_and_told(store):
@@ -464,15 +464,15 @@ def test_no_call_is_made_for_terms_that_are_known_or_chinese(store, question):
 
 def test_a_prompt_that_is_missing_is_told_by_name(tmp_path):
     shutil.copytree(FOLDER, tmp_path / "prompts")
-    (tmp_path / "prompts" / "terms.md").unlink()
-    with pytest.raises(SettingsError, match="terms.md cannot be read"):
+    (tmp_path / "prompts" / "terms.en.md").unlink()
+    with pytest.raises(SettingsError, match="terms.en.md cannot be read"):
         load_prompts(tmp_path / "prompts")
 
 
 def test_a_prompt_that_is_no_text_is_told_by_name(tmp_path):
     shutil.copytree(FOLDER, tmp_path / "prompts")
-    (tmp_path / "prompts" / "judge.md").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SettingsError, match="judge.md cannot be read"):
+    (tmp_path / "prompts" / "judge.zh.md").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsError, match="judge.zh.md cannot be read"):
         load_prompts(tmp_path / "prompts")
 
 

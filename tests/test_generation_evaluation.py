@@ -54,8 +54,8 @@ def able(questions):
     quotes = [evidence.quote for question in questions for evidence in question.evidence]
 
     def script(request):
-        if "<<<conversation" in request.user:
-            return Reply(STANDING_ALONE[request.user.rsplit("Last question: ", 1)[1].strip()])
+        if request.follow_up:
+            return Reply(STANDING_ALONE[request.follow_up])
         shown = ((name, quote) for name, text in request.sources.items() for quote in quotes if quote in text)
         said = "。".join(f"“{quote}”[{name}]" for name, quote in shown)
         return Reply(said + "。") if said else SILENT
@@ -99,8 +99,8 @@ def test_a_follow_up_that_the_reports_do_not_answer_is_refused_on_every_turn(sto
     ]
 
     def script(request):
-        if "<<<conversation" in request.user:
-            return Reply(dict(turns)[request.user.rsplit("Last question: ", 1)[1].strip()])
+        if request.follow_up:
+            return Reply(dict(turns)[request.follow_up])
         return Reply(f"青石街道共有无人机6架，花费4.8万元[{next(iter(request.sources))}]。")
 
     with ScriptedServer(script) as server:
@@ -112,7 +112,7 @@ def test_a_follow_up_that_the_reports_do_not_answer_is_refused_on_every_turn(sto
                     assert answer.refused, answer.answer
                     assert "6架" not in answer.answer
                     history.append(Turn(question, answer.answer))
-        assert len([request for request in server.requests if "<<<conversation" in request.user]) == 2
+        assert len([request for request in server.requests if request.follow_up]) == 2
 
 
 def parrot(sentences):

@@ -22,6 +22,7 @@ from rag.generation.understanding import rewrite, translate_terms
 from rag.generation.verification import VerifiedReply, verify
 from rag.generation.wording import failure_reason, told
 from rag.questions import Question
+from rag.questions.analysis import language_of
 from rag.retrieval import Corpus, Passage, Retriever, Scope
 from rag.settings import Settings
 from rag.types import Citation, Fact, Language, ReportMeta, Route, SectionKind, StatementCheck, Turn
@@ -64,7 +65,7 @@ class Generation:
         self._unverified = settings.llm_unverified
         cache = JudgementCache(settings.store)
         self._review = SurveyReview(
-            self._model, self._prompts["judge"], corpus, retriever, cache, everything=settings.llm_survey == "all"
+            self._model, self._prompts, corpus, retriever, cache, everything=settings.llm_survey == "all"
         )
         self._reviews = settings.llm_survey != "off"
 
@@ -77,11 +78,11 @@ class Generation:
         self, text: str, history: Sequence[Turn], metas: Sequence[ReportMeta]
     ) -> tuple[str | None, tuple[str, ...]]:
         """Rewrite a follow-up so that it stands alone; None where the rules must carry over, with a note why."""
-        return rewrite(self._model, self._prompts["rewrite"], text, history, metas)
+        return rewrite(self._model, self._prompts[f"rewrite.{language_of(text)}"], text, history, metas)
 
     def translate(self, question: Question) -> tuple[Question, tuple[str, ...]]:
         """Give terms that no dictionary knows their Chinese words."""
-        return translate_terms(self._model, self._prompts["terms"], question)
+        return translate_terms(self._model, self._prompts["terms.en"], question)
 
     def stream(
         self, question: Question, draft: Draft, scope: Scope, kinds: Sequence[SectionKind], metas: Sequence[ReportMeta]

@@ -100,7 +100,7 @@ class SurveyReview:
 
     Args:
         model: The chat model.
-        prompt: The prompt that judges one report.
+        prompts: The prompts by name.
         corpus: The reports' text.
         retriever: Finds and weighs what is asked.
         cache: Keeps replies.
@@ -110,7 +110,7 @@ class SurveyReview:
     def __init__(
         self,
         model: ChatModel,
-        prompt: Prompt,
+        prompts: Mapping[str, Prompt],
         corpus: Corpus,
         retriever: Retriever,
         cache: JudgementCache,
@@ -118,7 +118,7 @@ class SurveyReview:
         everything: bool,
     ) -> None:
         self._model = model
-        self._prompt = prompt
+        self._prompts = prompts
         self._corpus = corpus
         self._retriever = retriever
         self._cache = cache
@@ -186,11 +186,12 @@ class SurveyReview:
         passages += [match.sentence.passage for match in matches]
         shown = list(dict.fromkeys(passages))[:PASSAGES_SHOWN]
         report = report_name(meta, language)
-        empty = self._prompt.fill(question=question.text, report=report, sources="")
+        prompt = self._prompts[f"judge.{language}"]
+        empty = prompt.fill(question=question.text, report=report, sources="")
         sources = fit(number_sources(shown), language, self._model.room(empty))
         if not sources:
             return None
-        messages = self._prompt.fill(question=question.text, report=report, sources=fenced(sources, language))
+        messages = prompt.fill(question=question.text, report=report, sources=fenced(sources, language))
         key = cache_key(meta.id, question.text, self._model.name, messages.system, messages.user)
         nearest = Evidence(matches[0].sentence, Stance.AFFIRMS, matches[0].coverage)
         return Case(meta, ruled, nearest, sources, messages, key, self._cache.get(key))

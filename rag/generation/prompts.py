@@ -14,11 +14,16 @@ FOLDER = Path(__file__).parents[2] / "prompts"
 VARIABLES: Mapping[str, frozenset[str]] = {
     "answer.zh": frozenset({"example", "refusal", "sources", "question"}),
     "answer.en": frozenset({"example", "refusal", "sources", "question"}),
-    "judge": frozenset({"question", "report", "sources"}),
-    "rewrite": frozenset({"history", "question"}),
-    "terms": frozenset({"question", "terms"}),
+    "judge.zh": frozenset({"question", "report", "sources"}),
+    "judge.en": frozenset({"question", "report", "sources"}),
+    "rewrite.zh": frozenset({"history", "question"}),
+    "rewrite.en": frozenset({"history", "question"}),
+    "terms.en": frozenset({"question", "terms"}),
 }
-"""The prompts, each with the variables that it must name and may name."""
+"""The prompts by the question's language, with the variables that each must name and may name.
+
+Terms are translated for English questions only.
+"""
 VARIABLE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
 PARTS = re.compile(r"\s*<!-- system -->\n(?P<system>.+?)\n<!-- user -->\n(?P<user>.+)", re.DOTALL)
 
