@@ -197,3 +197,16 @@ def run(*options):
         [sys.executable, "app.py", *map(str, options)],
         cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120,
     )  # fmt: skip
+
+
+@pytest.mark.browser
+def test_a_question_is_restricted_to_what_falls_short(browser, url):
+    with watched_page(browser, url) as page:
+        page.get_by_label("限定章节").click()
+        page.get_by_role("option", name="存在的不足").click()
+        page.get_by_text("只在以下范围内回答：存在的不足").wait_for()
+        page.keyboard.press("Escape")
+        ask(page, "哪些街道不具备行政执法权？")
+        page.locator(".answer button.marker").first.click()
+        page.locator("#source mark").wait_for()
+        assert "存在的不足" in page.locator("#source dl").inner_text()

@@ -1,13 +1,20 @@
 import pytest
 from ui_scripted import REPORTS
 
-from rag.types import Filters, ReportMeta, Route
-from rag.ui.choices import NOTHING_CHOSEN, Choices, inventory, known_choices, route_names
+from rag.types import Filters, ReportMeta, Route, SectionKind
+from rag.ui.choices import NOTHING_CHOSEN, Choices, inventory, kind_names, known_choices, route_names
 
 
 def test_what_the_fields_hold_becomes_filters_and_a_route():
     choices = Choices.read(["松岭街道办事处"], [2023], ["云溪区"], "count")
     assert choices == Choices(Filters(offices=("松岭街道办事处",), years=(2023,), regions=("云溪区",)), Route.COUNT)
+
+
+def test_kinds_of_section_become_a_filter_and_come_back():
+    choices = Choices.read([], [], [], "auto", ["plan", "problems", "no such kind"])
+    assert choices.filters.section_kinds == (SectionKind.PROBLEMS, SectionKind.PLAN)
+    assert choices.values(Filters()) == ([], [], [], "auto", ["problems", "plan"])
+    assert [value for _, value in kind_names("zh")] == ["measures", "problems", "leadership", "plan"]
 
 
 @pytest.mark.parametrize("fields", [NOTHING_CHOSEN, (None, None, None, None), ([], [], [], "refused")])

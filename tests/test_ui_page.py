@@ -57,6 +57,8 @@ def test_filters_are_recalled_while_set():
     page = ChatPage(ScriptedAssistant(), load_settings())
     row, words = page.remind("zh", ["松岭街道办事处"], [2023], ["云溪区"], "compare")
     assert row.visible and "只在以下范围内回答：云溪区 · 松岭街道办事处 · 2023年；回答方式：比较" in words
+    row, words = page.remind("en", [], [], [], "auto", ["problems", "plan"])
+    assert row.visible and "What falls short, Plans for next year" in words
     row, words = page.remind("zh", *NOTHING_CHOSEN)
     assert not row.visible
 

@@ -24,7 +24,7 @@ Shown = tuple[Any, ...]
 
 
 class Asking:
-    """Events of one page; ``chosen`` is what is set beside the question: offices, years, regions, route."""
+    """Events of one page; ``chosen`` is what is set beside the question."""
 
     def __init__(self, reader_of: Callable[[gr.Request], Reader], sidebar: Sidebar) -> None:
         self._reader_of = reader_of

@@ -1,4 +1,4 @@
-"""What a reader can set beside the question: offices, years and regions to answer from, and the way of answering."""
+"""What a reader can set beside the question: what to answer from, and the way of answering."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Self
 
 from rag.questions import distinct_offices
-from rag.types import Filters, Language, ReportMeta, Route
+from rag.types import Filters, Language, ReportMeta, Route, SectionKind
 from rag.ui.texts import say
 
 AUTOMATIC = "auto"
-NOTHING_CHOSEN: tuple[list[str], list[int], list[str], str] = ([], [], [], AUTOMATIC)
+Fields = tuple[list[str], list[int], list[str], str, list[str]]
+"""Values of the fields: offices, years, regions, way of answering, kinds of section."""
+NOTHING_CHOSEN: Fields = ([], [], [], AUTOMATIC, [])
 _ROUTES = tuple(route for route in Route if route is not Route.REFUSED)
 
 
@@ -29,20 +31,25 @@ class Choices:
         years: Sequence[int] | None,
         regions: Sequence[str] | None,
         route: str | None,
+        kinds: Sequence[str] | None = None,
     ) -> Self:
         """Read the fields' values; an emptied field restricts nothing."""
         filters = Filters(
-            offices=tuple(offices or ()), years=tuple(int(year) for year in years or ()), regions=tuple(regions or ())
+            offices=tuple(offices or ()),
+            years=tuple(int(year) for year in years or ()),
+            regions=tuple(regions or ()),
+            section_kinds=tuple(kind for kind in SectionKind if kind in (kinds or ())),
         )
         return cls(filters, next((known for known in _ROUTES if known == route), None))
 
-    def values(self, known: Filters) -> tuple[list[str], list[int], list[str], str]:
+    def values(self, known: Filters) -> Fields:
         """Return the fields' values; what no report has any more is left out."""
         return (
             [name for name in self.filters.offices if name in known.offices],
             [year for year in self.filters.years if year in known.years],
             [name for name in self.filters.regions if name in known.regions],
             self.route.value if self.route else AUTOMATIC,
+            [kind.value for kind in self.filters.section_kinds],
         )
 
 
@@ -61,6 +68,11 @@ def route_names(language: Language) -> list[tuple[str, str]]:
         (say("route_auto", language), AUTOMATIC),
         *((say(f"route_{route}", language), route.value) for route in _ROUTES),
     ]
+
+
+def kind_names(language: Language) -> list[tuple[str, str]]:
+    """Return the kinds of section that answers can be restricted to, with their names."""
+    return [(say(f"kind_{kind}", language), kind.value) for kind in SectionKind if kind is not SectionKind.OTHER]
 
 
 def inventory(reports: Sequence[ReportMeta], language: Language) -> str:

@@ -26,7 +26,8 @@ def report_label(office: str | None, year: int | None, source: str, language: La
 def scope_label(filters: Filters, language: Language) -> str:
     """Return what the user restricted questions to, in words; empty when nothing is restricted."""
     years = [year_label(year, language) for year in filters.years]
-    parts = (_joined(filters.regions, language), _joined(filters.offices, language), _joined(years, language))
+    kinds = [say(f"kind_{kind}", language) for kind in filters.section_kinds]
+    parts = (_joined(names, language) for names in (filters.regions, filters.offices, years, kinds))
     return " · ".join(part for part in parts if part)
 
 

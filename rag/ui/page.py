@@ -18,7 +18,7 @@ from rag.settings import Settings
 from rag.types import Language, ReportMeta
 from rag.ui.asking import Asking, messages_of, question_box
 from rag.ui.assistant import Assistant
-from rag.ui.choices import AUTOMATIC, NOTHING_CHOSEN, Choices, inventory, known_choices, route_names
+from rag.ui.choices import AUTOMATIC, NOTHING_CHOSEN, Choices, Fields, inventory, kind_names, known_choices, route_names
 from rag.ui.conversation import Conversation
 from rag.ui.downloads import downloads
 from rag.ui.examples import example_questions
@@ -153,7 +153,8 @@ class ChatPage:
             gr.Dropdown(multiselect=True, elem_id=name, min_width=120) for name in ("offices", "years", "regions")
         )
         self.route = gr.Dropdown(route_names("zh"), value=AUTOMATIC, elem_id="route", min_width=120)
-        self.chosen = [self.offices, self.years, self.regions, self.route]
+        self.kinds = gr.Dropdown(kind_names("zh"), multiselect=True, elem_id="kinds", min_width=120)
+        self.chosen = [self.offices, self.years, self.regions, self.route, self.kinds]
 
     def _source_panel(self) -> gr.HTML:
         def open_source(request: dict[str, Any], visit: gr.Request) -> str:
@@ -252,7 +253,7 @@ class ChatPage:
         """Return every component that shows words, in one language, over the reports now in the store."""
         reports = self._reports()
         known = known_choices(reports)
-        offices, years, regions, route = chosen
+        offices, years, regions, route, kinds = chosen
         return (
             self._header(language, reports, user),
             self._chat_wording(language, reports, conversation),
@@ -266,6 +267,7 @@ class ChatPage:
             _choice_of(known.years, years, say("year", language)),
             _choice_of(known.regions, regions, say("region", language)),
             gr.Dropdown(choices=route_names(language), value=route, label=say("route", language)),
+            gr.Dropdown(choices=kind_names(language), value=kinds, label=say("kind", language)),
             gr.Button(say("filters_clear", language)),
             hint_html(language),
             *self.remind(language, *chosen),
@@ -273,7 +275,7 @@ class ChatPage:
             self.sidebar.wording(language),
         )
 
-    def _choices_of(self, conversation: Conversation) -> tuple[list[str], list[int], list[str], str]:
+    def _choices_of(self, conversation: Conversation) -> Fields:
         """Return what the last question was restricted to, so that the next one of the conversation is, too."""
         if not conversation.exchanges:
             return NOTHING_CHOSEN
