@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 SAMPLES = [ROOT / "data" / "reports" / name for name in ("qingshi-2021.txt", "qingshi-2022.txt", "shimen-2022.txt")]
 KEYS = {
     "question", "language", "route", "answer", "refused", "citations", "contexts", "survey", "facts", "engine", "notes",
-    "statements", "elapsed_ms",
+    "elapsed_ms",
 }  # fmt: skip
 
 

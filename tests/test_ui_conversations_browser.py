@@ -10,6 +10,7 @@ from pathlib import Path
 import docx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from ui_browser import ask, chromium, clipped, overflow, watched_page
 from ui_scripted import HOSTILE, LACKS, REPORTS, ScriptedAssistant
 
@@ -18,7 +19,7 @@ from rag.conversations import store as conversation_store
 from rag.errors import CitationError
 from rag.feedback import FeedbackBook
 from rag.settings import load_settings
-from rag.ui import create_server
+from rag.ui import mount_page
 
 pytestmark = pytest.mark.browser
 
@@ -49,7 +50,7 @@ class PausingAssistant(ScriptedAssistant):
 def served(assistant, store):
     conversations = Conversations.open(store)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        application = create_server(assistant, load_settings(store=store), conversations)
+        application = mount_page(FastAPI(), assistant, load_settings(store=store), conversations)
         server = uvicorn.Server(uvicorn.Config(application, log_level="error", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -31,6 +31,7 @@ PART_FROM = lexicon.cue("asked", "part_from")
 PART_SHARE = 0.7
 """A figure after 其中 counts so much less than one before it, all else being equal."""
 LAW_TITLE = lexicon.cue("asked", "law_title")
+ONE_THING = lexicon.cue("asked", "one_thing")
 RATE = lexicon.cue("asked", "rate")
 ASKING_PART = lexicon.cue("asked", "asking_part")
 SHARE_BEFORE = lexicon.cue("asked", "share_before")
@@ -256,6 +257,7 @@ def asked_figure(
     if unit is not None:
         figures = [figure for figure in figures if convertible(figure.unit, unit) is not None]
     figures = [figure for figure in figures if not _is_threshold(figure, sentence.folded)]
+    figures = [figure for figure in figures if not ONE_THING.match(sentence.folded, figure.start)]
     if "frequency" not in question.asked or COUNT_ASKED.search(fold(question.text)):
         figures = [figure for figure in figures if not RATE.search(sentence.folded[: figure.start])] or figures
     if SHARE_ASKED.search(fold(question.text)):

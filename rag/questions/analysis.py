@@ -142,7 +142,7 @@ def _analyse_alone(text: str, metas: Sequence[ReportMeta]) -> Question:
         mention=bool(re.search(wording["mention"][language], lowered)),
         sections=sections,
         superlative=_superlative(lowered, language),
-        total=_matches(lowered, wording["routes"]["total"][language]),
+        total=_asks_total(lowered, language),
     )
 
 
@@ -155,6 +155,17 @@ def _with_year_before(years: tuple[int, ...], text: str, route: Route, language:
 
 def _matches(text: str, patterns: Iterable[str]) -> bool:
     return any(re.search(pattern, text) for pattern in patterns)
+
+
+def _asks_total(text: str, language: Language) -> bool:
+    """Tell whether figures are to be summed, not reports or offices counted (一共有几份报告提到…)."""
+    return _matches(text, _wording()["routes"]["total"][language]) and not _counts_reports(text, language)
+
+
+def _counts_reports(text: str, language: Language) -> bool:
+    """Tell whether the one number asked for is that of reports or offices."""
+    counted = _matches(text, _wording()["routes"]["count"][language])
+    return counted and len(lexicon.cue("asked", "asking_part").findall(text)) == 1
 
 
 def _superlative(text: str, language: Language) -> str | None:

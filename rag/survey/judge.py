@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rag.retrieval import Passage, ReportText, Sentence
-from rag.retrieval.matching import NEARBY, is_instruction, mention_strength
+from rag.retrieval.matching import NEARBY, figures_of, is_instruction, mention_strength
 from rag.survey.predicate import Predicate
-from rag.survey.stance import Stance, stance_towards
+from rag.survey.stance import Stance, clause_around, stance_towards
 from rag.types import Verdict
 
 ENOUGH_COVERAGE = 0.55
@@ -81,7 +81,21 @@ def _examine(predicate: Predicate, sentence: Sentence) -> Evidence | None:
     coverage = met / total if total else 0.0
     if coverage < ENOUGH_COVERAGE:
         return None
-    return Evidence(sentence, stance, coverage, all(mention_strength(item, around) for item in predicate.essential))
+    whole = all(mention_strength(item, around) for item in predicate.essential) and (
+        not predicate.telling or any(mention_strength(item, around) for item in predicate.telling)
+    )
+    if predicate.figure and not _gives_amount(predicate, sentence):
+        return None
+    return Evidence(sentence, stance, coverage, whole)
+
+
+def _gives_amount(predicate: Predicate, sentence: Sentence) -> bool:
+    """Tell whether a sentence gives a figure in a clause, or a cell, that names what is asked for."""
+    for figure in figures_of(sentence):
+        left, right = clause_around(sentence.folded, figure.start, figure.end)
+        if predicate.focus.mentioned(f"{figure.label} {sentence.folded[left:right]}"):
+            return True
+    return False
 
 
 def _verdict(predicate: Predicate, found: list[Evidence]) -> tuple[Verdict, tuple[Evidence, ...]]:

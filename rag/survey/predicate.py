@@ -10,10 +10,14 @@ from rag import lexicon
 from rag.questions import Concept, Question
 from rag.retrieval.matching import Weighted
 from rag.survey.stance import Stance
-from rag.types import SectionKind
+from rag.types import Route, SectionKind
 
 NEARLY_AS_HEAVY = 0.85
 WORDS_SHARE = 0.6
+TERM_SHARE = 0.6
+"""A term of the field decides before everyday words, if it weighs so much of the heaviest."""
+TELLING_SHARE = 0.95
+ASKING_PART = lexicon.cue("asked", "asking_part")
 ESSENTIAL_SHARE = 0.5
 """A term of the field that weighs so much of the focus must stand near what decides, or a person must look."""
 OUTCOMES = frozenset(lexicon.load("asked")["outcomes"])
@@ -37,6 +41,8 @@ class Predicate:
         mention: True if a mere mention is enough.
         silence: True if the reports that do not mention it are asked for.
         sections: Section kinds to judge by; empty: all.
+        telling: Everyday words as rare as the focus; with none of them near, a person must look.
+        figure: True if what is asked of each report is an amount.
     """
 
     name: str
@@ -49,6 +55,8 @@ class Predicate:
     mention: bool
     silence: bool
     sections: tuple[SectionKind, ...]
+    telling: tuple[Concept, ...] = ()
+    figure: bool = False
 
     @property
     def essential(self) -> tuple[Concept, ...]:
@@ -101,10 +109,13 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
     nearly = [item for item in substantial if item.weight >= NEARLY_AS_HEAVY * heaviest]
     # What became of a thing is what is asked of it (官司打输); else what is said of the others comes last in Chinese
     # and first in English.
+    terms = [item for item in substantial if _is_term(item) and item.weight >= TERM_SHARE * heaviest]
+    nearly = [item for item in nearly if _is_term(item)] or terms or nearly
     outcomes = [item for item in nearly if OUTCOMES & set(item.concept.words)]
     focus = outcomes[0] if outcomes else nearly[-1 if question.language == "zh" else 0]
     # A general dictionary's guess does not decide whether a report speaks of a term of the field.
     telling = ("lexicon", "quoted", "word") if focus.concept.kind in ("lexicon", "quoted") else ("translated", "word")
+    others = [item for item in substantial if item is not focus]
     beside = _balanced([item for item in substantial if item is not focus and item.concept.kind in telling], focus)
     planned = question.planned and not question.lack
     sections = tuple(kind for kind in question.sections if kind is not SectionKind.PLAN)
@@ -113,6 +124,14 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
         focus=focus.concept,
         beside=beside,
         focus_weight=focus.weight,
+        telling=tuple(
+            item.concept
+            for item in others
+            if item.concept.kind == "word"
+            and len(item.concept.name) > 1
+            and (not item.present or item.weight >= TELLING_SHARE * focus.weight)
+        ),
+        figure=_asks_amount(question),
         lack=question.lack,
         degree=question.lack_of_degree,
         planned=planned,
@@ -120,6 +139,16 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
         silence=question.mention and question.lack,
         sections=sections if not question.lack_of_degree else (),
     )
+
+
+def _is_term(item: Weighted) -> bool:
+    return item.concept.kind in ("lexicon", "quoted")
+
+
+def _asks_amount(question: Question) -> bool:
+    """Tell whether a question asks for an amount of each report, beside how many reports there are."""
+    asking = len(ASKING_PART.findall(question.text.lower()))
+    return asking > (1 if question.route is Route.COUNT else 0)
 
 
 def _name(text: str, focus: Weighted, beside: Sequence[Weighted]) -> str:
