@@ -128,3 +128,28 @@ def test_a_rate_is_no_total(tmp_path):
 @pytest.mark.parametrize("question", ["哪些单位打输过行政官司？", "Which offices lost an administrative lawsuit?"])
 def test_a_lawsuit_won_is_not_a_lawsuit_lost(rag, question):
     assert verdict(rag.ask(question), "梅桥街道办事处") is Verdict.NO
+
+
+@pytest.mark.parametrize("question", ["竹溪镇镇长是谁？", "竹溪镇镇长叫什么名字？", "Who is the mayor of Zhuxi town?"])
+def test_a_post_without_a_name_does_not_answer_who(rag, question):
+    assert rag.ask(question).refused
+
+
+def test_who_holds_a_post_is_answered_with_the_name(tmp_path):
+    text = "一、主要做法\n党工委书记欧阳远、办事处主任祝铭（7月到任）专题研究法治工作5次。主任办公会审议文件3件。\n"
+    (tmp_path / "a.txt").write_text(HEAD.format(office="竹溪街道办事处", year=2023) + text, encoding="utf-8")
+    with Rag(load_settings(store=tmp_path / "s", embedding_model="hash"), create=True, owner=True) as rag:
+        rag.ingest([tmp_path / "a.txt"])
+        answer = rag.ask("竹溪街道2023年办事处主任是谁？")
+        assert "祝铭" in answer.citations[0].quote
+
+
+def test_reports_are_counted_and_nothing_summed_where_reports_are_asked_for(rag):
+    answer = rag.ask("一共有几份报告提到轻微违法不予处罚清单？")
+    assert answer.route is Route.COUNT and answer.survey is not None
+    assert sum(row.verdict is Verdict.YES for row in answer.survey.rows) == 2
+
+
+def test_where_no_telling_word_stands_near_a_person_must_look(rag):
+    answer = rag.ask("哪些街道为外国人调解过纠纷？")
+    assert all(row.verdict is not Verdict.YES for row in answer.survey.rows)

@@ -33,6 +33,7 @@ CONTINUES = lexicon.cue("asked", "continues")
 OUTCOME_ASKED = lexicon.cue("asked", "outcome_asked")
 OUTCOME_SENTENCES = 2
 """Sentences after the one that names a thing, in which its outcome is told."""
+HOLDER = lexicon.cue("asked", "holder")
 ITEM = lexicon.cue("asked", "item")
 
 
@@ -64,12 +65,23 @@ def answer_from_passages(question: Question, scope: Scope, retrieval: Retrieval,
     good = [match for match in retrieval.matches if _answers(match, question, retrieval.weighted)]
     if not good:
         return refuse(question, scope, retrieval)
+    if _asks_holder(question):
+        # 书记叫什么名字: a sentence that only names the post is no answer.
+        good = [match for match in good if HOLDER.search(match.sentence.folded)]
+        if not good:
+            return refuse(question, scope, retrieval)
     if "number" in question.asked:
         good = _settling_the_number(good, question, retrieval.weighted)
         if not good:
             return refuse(question, scope, retrieval, "refusal_no_figure")
     answers = _by_report(good, question, retrieval.weighted, passages)
     return _compose(question, scope, retrieval, answers, passages)
+
+
+def _asks_holder(question: Question) -> bool:
+    """Tell whether a question asks who holds a post."""
+    posts = set(lexicon.load("asked")["posts"])
+    return "person" in question.asked and any(posts & set(concept.words) for concept in question.concepts)
 
 
 def meets_enough(match: Match) -> bool:

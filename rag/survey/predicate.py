@@ -20,6 +20,7 @@ TELLING_SHARE = 0.95
 ASKING_PART = lexicon.cue("asked", "asking_part")
 ESSENTIAL_SHARE = 0.5
 """A term of the field that weighs so much of the focus must stand near what decides, or a person must look."""
+POSTS = frozenset(lexicon.load("asked")["posts"])
 OUTCOMES = frozenset(lexicon.load("asked")["outcomes"])
 LONGEST_NAME = 48
 ENDS = lexicon.cue("asked", "clause_end")
@@ -181,7 +182,9 @@ def _merge_alternatives(text: str, weighted: Sequence[Weighted]) -> list[Weighte
         after = [item for item in merged if item.concept.start >= match.end()]
         if before and after:
             merged = [item for item in merged if item not in (before[-1], after[0])]
-            merged.append(_either(before[-1], after[0]))
+            # 换了书记或者主任: the post is an object of what was done, not another thing done.
+            is_object = POSTS & set(after[0].concept.words) and not POSTS & set(before[-1].concept.words)
+            merged.append(before[-1] if is_object else _either(before[-1], after[0]))
             merged.sort(key=lambda item: item.concept.start)
     return merged
 
