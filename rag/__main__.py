@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument(
         "--route", choices=[route.value for route in Route if route is not Route.REFUSED], help="override the route"
     )
+    ask.add_argument("--extractive", action="store_true", help="answer without the chat model, even where one is set")
     ask.add_argument("--export", type=Path, metavar="FILE", help="also write the answer to FILE (.docx or .md)")
     ask.set_defaults(run=_ask)
 
@@ -129,7 +130,7 @@ def _ask(options: argparse.Namespace) -> int:
     filters = Filters(offices=tuple(options.office), regions=tuple(options.region), years=tuple(options.year))
     with _open(options) as rag:
         route = Route(options.route) if options.route else None
-        for piece in rag.stream(options.question, filters=filters, route=route):
+        for piece in rag.stream(options.question, filters=filters, route=route, extractive=options.extractive):
             if isinstance(piece, Answer):
                 answer = piece
             elif rag.settings.llm_model and sys.stderr.isatty():

@@ -179,6 +179,7 @@ class Rag:
         filters: Filters = Filters(),  # noqa: B008 - frozen
         history: Sequence[Turn] = (),
         route: Route | None = None,
+        extractive: bool = False,
     ) -> Answer:
         """Answer a question from the reports, with verbatim citations, or say that they do not say.
 
@@ -187,13 +188,14 @@ class Rag:
             filters: Restrict the reports and sections to answer from.
             history: Earlier turns, oldest first.
             route: Overrides the route that the wording suggests.
+            extractive: Answer without the chat model, even where there is one.
 
         Returns:
             The answer; a refusal for an empty, overlong or unanswerable question.
         """
         return next(
             piece
-            for piece in self.stream(question, filters=filters, history=history, route=route)
+            for piece in self.stream(question, filters=filters, history=history, route=route, extractive=extractive)
             if isinstance(piece, Answer)
         )
 
@@ -204,15 +206,17 @@ class Rag:
         filters: Filters = Filters(),  # noqa: B008 - frozen
         history: Sequence[Turn] = (),
         route: Route | None = None,
+        extractive: bool = False,
     ) -> Iterator[str | Answer]:
         """Yield the answer's text piece by piece, then the whole answer.
 
         What a chat model writes comes as it writes it; the whole answer is its verified form and may differ.
         """
         started = time.perf_counter()
+        generation = None if extractive else self._generation
         metas = list(self._catalog.metas().values())
         try:
-            understood, notes = self._understand(question, metas, history, route)
+            understood, notes = self._understand(question, metas, history, route, generation)
         except QuestionError:
             reply = _unaskable(question)
             yield from reply.answer.splitlines(keepends=True)
@@ -222,8 +226,8 @@ class Rag:
         scope = resolve_scope(understood, in_filter)
         draft, retrieve_seconds = self._answer(understood, scope, filters, in_filter)
         given = Generated(draft, "extractive")
-        if self._generation and scope.metas:
-            for piece in self._generation.stream(understood, draft, scope, filters.section_kinds, metas):
+        if generation and scope.metas:
+            for piece in generation.stream(understood, draft, scope, filters.section_kinds, metas):
                 if isinstance(piece, str):
                     yield piece
                 else:
@@ -239,17 +243,22 @@ class Rag:
         return answer
 
     def _understand(
-        self, text: str, metas: Sequence[ReportMeta], history: Sequence[Turn], route: Route | None
+        self,
+        text: str,
+        metas: Sequence[ReportMeta],
+        history: Sequence[Turn],
+        route: Route | None,
+        generation: Generation | None,
     ) -> tuple[Question, tuple[str, ...]]:
         """Understand a question, a follow-up by the chat model if there is one; notes say how."""
         question = analyse(text, metas, history=history, route=route)
-        if self._generation is None:
+        if generation is None:
             return question, ()
         notes: tuple[str, ...] = ()
         if history:
-            alone, notes = self._generation.rewrite(question.text, history, metas)
+            alone, notes = generation.rewrite(question.text, history, metas)
             question = analyse(alone, metas, route=route) if alone else question
-        question, translated = self._generation.translate(question)
+        question, translated = generation.translate(question)
         return question, (*notes, *translated)
 
     def _answer(

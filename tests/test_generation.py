@@ -79,6 +79,13 @@ def test_an_answer_of_the_model_names_it_and_cites_verbatim(store):
     assert [(fact.value, fact.citation) for fact in answer.facts] == [(28, 1)]
 
 
+def test_the_model_can_be_done_without_for_one_question(store):
+    with ScriptedServer(Reply(TRUE)) as server, opened(store, server) as rag:
+        answer = rag.ask(SONG23, extractive=True)
+        assert server.requests == []
+    assert answer.engine == "extractive" and answer.citations
+
+
 def test_markers_are_resolved_on_the_way_and_the_verified_form_comes_last(store):
     with ScriptedServer(Reply(TRUE + "另有无人机5架[Sdead]。", piece=1)) as server, opened(store, server) as rag:
         *pieces, answer = rag.stream(SONG23)

@@ -13,7 +13,7 @@ def test_what_the_fields_hold_becomes_filters_and_a_route():
 def test_kinds_of_section_become_a_filter_and_come_back():
     choices = Choices.read([], [], [], "auto", ["plan", "problems", "no such kind"])
     assert choices.filters.section_kinds == (SectionKind.PROBLEMS, SectionKind.PLAN)
-    assert choices.values(Filters()) == ([], [], [], "auto", ["problems", "plan"])
+    assert choices.values(Filters()) == ([], [], [], "auto", ["problems", "plan"], False)
     assert [value for _, value in kind_names("zh")] == ["measures", "problems", "leadership", "plan"]
 
 

@@ -83,3 +83,10 @@ def test_a_source_whose_report_has_changed_says_so_and_leads_to_the_newer_text()
     assert html.count("这是当时的原文") == 1
     assert "查看现在的文本" in html
     assert LACKS.quote in html
+
+
+def test_doing_without_the_chat_model_goes_with_the_question():
+    assistant = ScriptedAssistant()
+    request = Request("哪些街道不具备行政执法权？", Filters(), "zh", extractive=True)
+    list(converse(assistant, Conversation(), request))
+    assert assistant.extractive == [True]

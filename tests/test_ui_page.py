@@ -57,6 +57,8 @@ def test_filters_are_recalled_while_set():
     page = ChatPage(ScriptedAssistant(), load_settings())
     row, words = page.remind("zh", ["松岭街道办事处"], [2023], ["云溪区"], "compare")
     assert row.visible and "只在以下范围内回答：云溪区 · 松岭街道办事处 · 2023年；回答方式：比较" in words
+    row, words = page.remind("zh", [], [], [], "auto", [], True)
+    assert row.visible and "只摘录原文" in words
     row, words = page.remind("en", [], [], [], "auto", ["problems", "plan"])
     assert row.visible and "What falls short, Plans for next year" in words
     row, words = page.remind("zh", *NOTHING_CHOSEN)
@@ -73,3 +75,9 @@ def test_examples_are_tried_out_once_for_as_long_as_the_reports_are_the_same():
     assistant.inventory = assistant.inventory[:2]
     page.offer_examples("zh")
     assert len(assistant.tried) > tried
+
+
+@pytest.mark.parametrize("model", [None, "some-model"])
+def test_doing_without_the_chat_model_is_offered_where_there_is_one(model):
+    page = ChatPage(ScriptedAssistant(), load_settings(llm_model=model))
+    assert page.extractive.visible == (model is not None)

@@ -151,6 +151,7 @@ class ScriptedAssistant:
     inventory: tuple[Report, ...] = REPORTS
     asked: list[tuple[str, Filters, tuple[Turn, ...]]] = field(default_factory=list)
     routes: list[Route | None] = field(default_factory=list)
+    extractive: list[bool] = field(default_factory=list)
     tried: list[str] = field(default_factory=list)
 
     def ask(self, question: str) -> Answer:
@@ -159,11 +160,18 @@ class ScriptedAssistant:
         return _scripted(question)
 
     def stream(
-        self, question: str, *, filters: Filters = EVERYTHING, history: Sequence[Turn] = (), route: Route | None = None
+        self,
+        question: str,
+        *,
+        filters: Filters = EVERYTHING,
+        history: Sequence[Turn] = (),
+        route: Route | None = None,
+        extractive: bool = False,
     ) -> Iterator[str | Answer]:
         """Yield the scripted answer in pieces."""
         self.asked.append((question, filters, tuple(history)))
         self.routes.append(route)
+        self.extractive.append(extractive)
         if len(question) > 2000:
             raise QuestionError(f"The question has {len(question)} characters; ask in at most 2000.")
         if "崩溃" in question:

@@ -48,7 +48,11 @@ def ask(question: AskRequest, request: Request, rag: Library) -> Response:
     if "text/event-stream" in request.headers.get("accept", ""):
         return stream(question, request, rag)
     answer = rag.ask(
-        question.question, filters=question.filters(), history=question.turns(), route=question.chosen_route()
+        question.question,
+        filters=question.filters(),
+        history=question.turns(),
+        route=question.chosen_route(),
+        extractive=question.extractive,
     )
     return JSONResponse(answer_to_dict(answer))
 
@@ -61,7 +65,11 @@ def ask(question: AskRequest, request: Request, rag: Library) -> Response:
 def stream(question: AskRequest, request: Request, rag: Library) -> Response:
     """Answer a question piece by piece, as server-sent events."""
     pieces = rag.stream(
-        question.question, filters=question.filters(), history=question.turns(), route=question.chosen_route()
+        question.question,
+        filters=question.filters(),
+        history=question.turns(),
+        route=question.chosen_route(),
+        extractive=question.extractive,
     )
     return event_stream(answer_events(pieces, request.url.path))
 

@@ -75,6 +75,7 @@ class AskRequest(Scope):
     question: Text
     route: AskableRoute | None = Field(default=None, description="Overrides the route that the wording suggests")
     history: list[EarlierTurn] = Field(default=[], max_length=50, description="Earlier turns, oldest first")
+    extractive: bool = Field(default=False, description="Answer without the chat model, even where there is one")
 
     def chosen_route(self) -> Route | None:
         """Return the route as the library takes it."""

@@ -100,7 +100,7 @@ class Asking:
             yield gr.Textbox(value=question), messages_of(conversation, language), conversation, gr.skip()
             return
         reader = self._reader_of(visit)
-        request = Request(question, choices.filters, language, choices.route)
+        request = Request(question, choices.filters, language, choices.route, choices.extractive)
         box: Any = question_box(language, asking=True)
         listed: Any = None
         with self._stoppable(visit) as stopping:

@@ -17,7 +17,13 @@ class Assistant(Protocol):
         ...
 
     def stream(
-        self, question: str, *, filters: Filters = ..., history: Sequence[Turn] = ..., route: Route | None = ...
+        self,
+        question: str,
+        *,
+        filters: Filters = ...,
+        history: Sequence[Turn] = ...,
+        route: Route | None = ...,
+        extractive: bool = ...,
     ) -> Iterator[str | Answer]:
         """Yield the answer's text piece by piece, and the whole answer last."""
         ...

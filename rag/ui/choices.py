@@ -11,18 +11,25 @@ from rag.types import Filters, Language, ReportMeta, Route, SectionKind
 from rag.ui.texts import say
 
 AUTOMATIC = "auto"
-Fields = tuple[list[str], list[int], list[str], str, list[str]]
-"""Values of the fields: offices, years, regions, way of answering, kinds of section."""
-NOTHING_CHOSEN: Fields = ([], [], [], AUTOMATIC, [])
+Fields = tuple[list[str], list[int], list[str], str, list[str], bool]
+"""Values of the fields: offices, years, regions, way of answering, kinds of section, without the chat model."""
+NOTHING_CHOSEN: Fields = ([], [], [], AUTOMATIC, [], False)
 _ROUTES = tuple(route for route in Route if route is not Route.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What is set for the next questions; ``route`` None leaves the way of answering to the question's wording."""
+    """What is set for the next questions.
+
+    Attributes:
+        filters: What they are restricted to.
+        route: How they are answered; None: as their wording suggests.
+        extractive: True to answer without the chat model.
+    """
 
     filters: Filters
     route: Route | None
+    extractive: bool = False
 
     @classmethod
     def read(
@@ -32,6 +39,7 @@ class Choices:
         regions: Sequence[str] | None,
         route: str | None,
         kinds: Sequence[str] | None = None,
+        extractive: bool | None = False,
     ) -> Self:
         """Read the fields' values; an emptied field restricts nothing."""
         filters = Filters(
@@ -40,7 +48,7 @@ class Choices:
             regions=tuple(regions or ()),
             section_kinds=tuple(kind for kind in SectionKind if kind in (kinds or ())),
         )
-        return cls(filters, next((known for known in _ROUTES if known == route), None))
+        return cls(filters, next((known for known in _ROUTES if known == route), None), bool(extractive))
 
     def values(self, known: Filters) -> Fields:
         """Return the fields' values; what no report has any more is left out."""
@@ -50,6 +58,7 @@ class Choices:
             [name for name in self.filters.regions if name in known.regions],
             self.route.value if self.route else AUTOMATIC,
             [kind.value for kind in self.filters.section_kinds],
+            self.extractive,
         )
 
 

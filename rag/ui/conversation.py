@@ -23,12 +23,21 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A question as asked: restricted to ``filters``, answered by ``route`` unless None, on a page in ``language``."""
+    """A question as asked on a page in ``language``.
+
+    Attributes:
+        question: As typed.
+        filters: What it is restricted to.
+        language: The page's.
+        route: How to answer; None: as the wording suggests.
+        extractive: True to answer without the chat model.
+    """
 
     question: str
     filters: Filters
     language: Language
     route: Route | None = None
+    extractive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +153,13 @@ def _answered(assistant: Assistant, conversation: Conversation, asked: Exchange,
     history = conversation.history
 
     def pieces() -> Iterator[str | Answer]:
-        return assistant.stream(request.question, filters=request.filters, history=history, route=request.route)
+        return assistant.stream(
+            request.question,
+            filters=request.filters,
+            history=history,
+            route=request.route,
+            extractive=request.extractive,
+        )
 
     text = ""
     for piece in until_stopped(pieces, stopping):

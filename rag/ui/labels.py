@@ -31,11 +31,13 @@ def scope_label(filters: Filters, language: Language) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def reminder(filters: Filters, route: Route | None, language: Language) -> str:
+def reminder(filters: Filters, route: Route | None, language: Language, *, extractive: bool = False) -> str:
     """Return everything that the reader has set for the next questions, in words; empty when nothing is set."""
     said = [say("filters_set", language, scope=scope_label(filters, language))] if filters else []
     if route:
         said.append(say("route_set", language, route=say(f"route_{route}", language)))
+    if extractive:
+        said.append(say("extractive", language))
     return say("sentence_gap", language).join(said)
 
 

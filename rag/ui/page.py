@@ -154,7 +154,11 @@ class ChatPage:
         )
         self.route = gr.Dropdown(route_names("zh"), value=AUTOMATIC, elem_id="route", min_width=120)
         self.kinds = gr.Dropdown(kind_names("zh"), multiselect=True, elem_id="kinds", min_width=120)
-        self.chosen = [self.offices, self.years, self.regions, self.route, self.kinds]
+        # Shown only where there is a chat model to do without.
+        self.extractive = gr.Checkbox(
+            label=say("extractive", "zh"), elem_id="extractive", min_width=120, visible=bool(self.settings.llm_model)
+        )
+        self.chosen: list[Any] = [self.offices, self.years, self.regions, self.route, self.kinds, self.extractive]
 
     def _source_panel(self) -> gr.HTML:
         def open_source(request: dict[str, Any], visit: gr.Request) -> str:
@@ -253,7 +257,7 @@ class ChatPage:
         """Return every component that shows words, in one language, over the reports now in the store."""
         reports = self._reports()
         known = known_choices(reports)
-        offices, years, regions, route, kinds = chosen
+        offices, years, regions, route, kinds, extractive = chosen
         return (
             self._header(language, reports, user),
             self._chat_wording(language, reports, conversation),
@@ -268,6 +272,7 @@ class ChatPage:
             _choice_of(known.regions, regions, say("region", language)),
             gr.Dropdown(choices=route_names(language), value=route, label=say("route", language)),
             gr.Dropdown(choices=kind_names(language), value=kinds, label=say("kind", language)),
+            gr.Checkbox(value=extractive, label=say("extractive", language)),
             gr.Button(say("filters_clear", language)),
             hint_html(language),
             *self.remind(language, *chosen),
@@ -333,7 +338,7 @@ class ChatPage:
     def remind(self, language: Language, *chosen: Any) -> tuple[Any, Any]:  # noqa: ANN401 - as Gradio gives them
         """Show what is set for the next questions, or hide the reminder."""
         choices = Choices.read(*chosen)
-        words = reminder(choices.filters, choices.route, language)
+        words = reminder(choices.filters, choices.route, language, extractive=choices.extractive)
         return gr.Row(visible=bool(words)), tag("p", escape(words), role="status")
 
     def _opened(self, reader: Reader, conversation: str, language: Language) -> Conversation:
