@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag import lexicon
+from rag.answering.asked_for import preferred_units
 from rag.answering.draft import Draft
-from rag.answering.figures import asked_figure, fact_of, figure_quality, heaviest_of, preferred_units, states_none
+from rag.answering.figures import asked_figure, fact_of, figure_quality, heaviest_of, states_none
 from rag.answering.passage import meets_enough
 from rag.answering.quoting import cite_sentence
 from rag.answering.wording import gloss, number_text, office_name, phrase, quoted

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag import lexicon
-from rag.answering.figures import unit_class
+from rag.answering.asked_for import unit_class
 from rag.figures import ARABIC, Figure, convertible, parse_figures, parse_number
 from rag.folding import fold
 from rag.generation.overlap import pairs

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rag.answering.figures import asked_unit_class, fitting
+from rag.answering.asked_for import asked_unit_class
+from rag.answering.figures import fitting
 from rag.generation.sources import Source
 from rag.generation.verification import VerifiedReply
 from rag.questions import Question
