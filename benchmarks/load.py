@@ -60,7 +60,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=120)
     options = parser.parse_args()
     questions = [json.loads(line)["question"] for line in GOLD.read_text(encoding="utf-8").splitlines()]
-    process, url = _serve(options.store)
+    process, url = serve(options.store)
     try:
         _load(url, questions, users=1, seconds=5)  # first use of model and indexes
         alone = _load(url, questions, users=1, seconds=max(20, options.seconds // 4))
@@ -89,7 +89,8 @@ def main() -> int:
     return 1 if together.failures or alone.failures or late > FLAT * early else 0
 
 
-def _serve(store: Path) -> tuple[subprocess.Popen[str], str]:
+def serve(store: Path) -> tuple[subprocess.Popen[str], str]:
+    """Start ``app.py`` on a free port; returns its process and its address."""
     process = subprocess.Popen(
         [sys.executable, "app.py", "--store", str(store), "--port", "0"], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )

@@ -1,6 +1,6 @@
-"""Take the README's screenshots of a running chat page: light, dark, and as wide as a phone.
+"""Take the README's screenshots of the chat page: light, dark, and as wide as a phone.
 
-    python app.py --store DIR --port 7860 &
+    python benchmarks/screenshots.py --store DIR        (serves the store itself)
     python benchmarks/screenshots.py --url http://127.0.0.1:7860 --out docs
 
 Needs Chromium; another browser is named with --browser.
@@ -17,6 +17,10 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 from playwright.sync_api import Error as BrowserError
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.load import serve
 
 QUESTION = "哪些街道不具备行政执法权？"
 WIDE = {"width": 1280, "height": 860}
@@ -54,11 +58,23 @@ def _shrink(target: Path) -> None:
 def main() -> int:
     """Return 0 when every screenshot was taken."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--url", default="http://127.0.0.1:7860")
+    parser.add_argument("--store", type=Path, help="serve this store for as long as it takes")
+    parser.add_argument("--url", default="http://127.0.0.1:7860", help="or a page that runs already")
     parser.add_argument("--out", type=Path, default=Path("docs"))
     parser.add_argument("--question", default=QUESTION)
     parser.add_argument("--browser", default=shutil.which("chromium") or shutil.which("google-chrome"))
     chosen = parser.parse_args()
+    if not chosen.store:
+        return _take_all(chosen)
+    process, chosen.url = serve(chosen.store)
+    try:
+        return _take_all(chosen)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _take_all(chosen: argparse.Namespace) -> int:
     chosen.out.mkdir(parents=True, exist_ok=True)
     flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
     try:
