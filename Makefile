@@ -10,7 +10,7 @@ QUESTION_EN := Which offices lack enforcement power?
 .PHONY: run demo test check eval bench screenshots clean
 
 # Runtime and development packages are resolved together, once; the stamp is newer than the lists.
-$(VENV)/.installed: requirements.txt requirements-dev.txt requirements-model.txt
+$(VENV)/.installed: requirements.txt requirements-scale.txt requirements-dev.txt requirements-model.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=26"
 	$(BIN)/python -m pip install --quiet --progress-bar off -r requirements-dev.txt

@@ -23,7 +23,8 @@ BUNDLED_MODEL = "bundled:multilingual-e5-small"
 
 SHORT_NAMES = ("llm_model", "llm_base_url", "llm_api_key")
 """Settings that are also read without the prefix ``RAG_``, as other tools name them."""
-SECRET_NAMES = ("key", "token", "secret", "password")
+EMPTY_IS_UNSET = ("catalog_url", "chroma_url", "embedding_base_url", "embedding_api_key")
+SECRET_NAMES = ("key", "token", "secret", "password", "catalog_url")
 """A setting with one of these in its name is never shown in an error."""
 
 
@@ -32,13 +33,24 @@ class Settings(BaseSettings):
 
     Attributes:
         store: Folder of the catalog and the indexes.
-        embedding_model: The bundled model, a Sentence Transformers name, or a local folder.
+        catalog_url: Database that holds the catalog, ``postgresql+psycopg://…``; None: SQLite in the store's folder.
+        chroma_url: Chroma server that holds the vectors, ``http://HOST:PORT``; None: a folder in the store.
+        wait_s: Seconds that a writer waits for another one to finish before it gives up.
+        ingest_when_served: What ``ingest.py`` does while an application holds the store: write the catalog and let the
+            application's indexes follow (``through``), or wait until it has gone (``wait``).
+        embedding_model: The bundled model, ``openai:NAME`` for one behind an OpenAI-compatible server, a Sentence
+            Transformers name, or a local folder.
+        embedding_base_url: Address of that server, ``http://HOST:PORT/v1``.
+        embedding_api_key: Key for it; None: the server asks for none.
         embedding_device: Where the model runs; ``auto`` takes a GPU when there is one.
+        embedding_precision: Numbers in which the bundled model multiplies; ``auto``: the fastest that costs no recall.
         embedding_batch: Chunks embedded at a time.
         query_prefix: Text put before a question; None: what the model wants.
         passage_prefix: Text put before a passage; None: what the model wants.
         chunk_tokens: Token budget of a chunk, in tiktoken's cl100k_base tokens.
         max_file_mb: Files over this size are refused.
+        read_timeout_s: Seconds that reading one file may take.
+        read_memory_mb: Memory that reading files may take, in MiB.
         top_k: Paragraphs that retrieval returns.
         host: Address the web page listens on.
         port: Port the web page listens on.
@@ -74,13 +86,22 @@ class Settings(BaseSettings):
     )
 
     store: Path = Path("vectorstore")
+    catalog_url: SecretStr | None = None
+    chroma_url: str | None = None
+    wait_s: float = Field(30.0, ge=0, le=86_400)
+    ingest_when_served: Literal["through", "wait"] = "through"
     embedding_model: str = BUNDLED_MODEL
+    embedding_base_url: str | None = None
+    embedding_api_key: SecretStr | None = None
     embedding_device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    embedding_precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
     embedding_batch: int = Field(32, ge=1, le=1024)
     query_prefix: str | None = None
     passage_prefix: str | None = None
     chunk_tokens: int = Field(320, ge=64, le=8000)
     max_file_mb: float = Field(50.0, gt=0)
+    read_timeout_s: float = Field(120.0, gt=0, le=86_400)
+    read_memory_mb: int = Field(2048, ge=256)
     top_k: int = Field(10, ge=1, le=100)
     host: str = "127.0.0.1"
     port: int = Field(7860, ge=0, le=65535)
@@ -110,7 +131,7 @@ class Settings(BaseSettings):
     audit_mb: float = Field(10.0, gt=0)
     audit_files: int = Field(10, ge=1, le=1000)
 
-    @field_validator(*SHORT_NAMES, mode="before")
+    @field_validator(*SHORT_NAMES, *EMPTY_IS_UNSET, mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
 import anyio
-import yaml
 from jinja2 import Environment, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -23,6 +21,7 @@ from rag.access.gate import is_local_address
 from rag.access.visits import read_visit
 from rag.errors import AccountsError
 from rag.languages import language_of
+from rag.resources import read_text, read_yaml
 from rag.types import Language
 
 _AT_ONCE = 2  # a hash takes 64 MiB
@@ -52,7 +51,7 @@ class LoginPages:
 
     async def style(self, request: Request) -> Response:
         """Return the pages' style."""
-        return Response(_resource("login.css"), media_type="text/css")
+        return Response(read_text("rag.access", "login.css"), media_type="text/css")
 
     async def login(self, request: Request) -> Response:
         """Show the form, or take it in."""
@@ -140,22 +139,14 @@ def _page(request: Request, wanted: str, *, status: int = 200, name: str = "", *
     other = "en" if language == "zh" else "zh"
     local = wanted if is_local_address(wanted) else "/"
     content = _template().render(
-        say=_texts()[language], language=language, other=other, wanted=local, encoded=quote(local, safe=""), name=name,
+        say=read_yaml("rag.access", "texts.yaml")[language],
+        language=language, other=other, wanted=local, encoded=quote(local, safe=""), name=name,
         **{"failure": None, "seconds": 0, "leaving": None, **shown},
     )  # fmt: skip
     return HTMLResponse(content, status, {"Retry-After": str(shown["seconds"])} if status == 429 else None)
 
 
-def _resource(name: str) -> str:
-    return (files("rag.access") / name).read_text(encoding="utf-8")
-
-
 @cache
 def _template() -> Any:  # noqa: ANN401 - Jinja's template
     environment = Environment(autoescape=True, undefined=StrictUndefined)
-    return environment.from_string(_resource("login.html.jinja"))
-
-
-@cache
-def _texts() -> Any:  # noqa: ANN401 - texts by language
-    return yaml.safe_load(_resource("texts.yaml"))
+    return environment.from_string(read_text("rag.access", "login.html.jinja"))

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
 from typing import Any
-
-import yaml
 
 from rag.figures import Figure
 from rag.questions import pinyin_name, short_name
+from rag.resources import read_yaml
 from rag.types import Language, ReportMeta
 
 
-@cache
 def _phrases() -> dict[str, dict[str, Any]]:
-    text = (files("rag.answering") / "phrases.yaml").read_text(encoding="utf-8")
-    return dict(yaml.safe_load(text))
+    found: dict[str, dict[str, Any]] = read_yaml("rag.answering", "phrases.yaml")
+    return found
 
 
 def phrase(language: Language, key: str, /, **values: object) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
 from rag.evaluation.report_terminal import OURS, engines
 from rag.evaluation.summary import ALL
+from rag.resources import read_text
 
 TEMPLATE = "report.html.jinja"
 
@@ -18,7 +18,7 @@ TEMPLATE = "report.html.jinja"
 def render_html(result: Mapping[str, Any]) -> str:
     """Return the page; every value in it is escaped."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string((files("rag.evaluation") / TEMPLATE).read_text(encoding="utf-8"))
+    template = environment.from_string(read_text("rag.evaluation", TEMPLATE))
     groups = list(dict.fromkeys(group for row in result["summary"].values() for group in row))
     kinds = Counter(question["kind"] for question in result["questions"])
     misses = Counter(kind for question in result["questions"] for kind in {miss["kind"] for miss in question["missed"]})

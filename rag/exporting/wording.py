@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
-
+from rag.resources import read_yaml
 from rag.types import Filters, Language, Verdict
 
 
-@cache
 def _wording() -> dict[str, dict[str, Any]]:
-    return dict(yaml.safe_load((files("rag.exporting") / "wording.yaml").read_text(encoding="utf-8")))
+    found: dict[str, dict[str, Any]] = read_yaml("rag.exporting", "wording.yaml")
+    return found
 
 
 def word(language: Language, key: str, /, **values: object) -> str:

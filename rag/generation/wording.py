@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
-
 from rag.generation.failure import ModelFailure
+from rag.resources import read_yaml
 from rag.types import Language
 
 SHOWN = 60
 """Characters of a statement that a note repeats."""
 
 
-@cache
 def _notes() -> dict[str, dict[str, Any]]:
-    return dict(yaml.safe_load((files("rag.generation") / "wording.yaml").read_text(encoding="utf-8")))
+    found: dict[str, dict[str, Any]] = read_yaml("rag.generation", "wording.yaml")
+    return found
 
 
 def told(language: Language, key: str, /, **values: object) -> str:

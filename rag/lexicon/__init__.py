@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from rag.resources import read_yaml
 
 
-@cache
 def load(name: str) -> Any:  # noqa: ANN401 - the shape differs by file; the caller knows its own
     """Return the content of ``rag/lexicon/{name}.yaml``; read once, so callers must not change it."""
-    return yaml.load((files("rag.lexicon") / f"{name}.yaml").read_text(encoding="utf-8"), _LOADER)
+    return read_yaml("rag.lexicon", f"{name}.yaml")
 
 
 @cache

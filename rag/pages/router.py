@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib.resources import files
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -21,6 +20,7 @@ from rag.fact_listing import number_text
 from rag.pages.inventory import lay_out
 from rag.pages.texts import say
 from rag.pipeline import Rag
+from rag.resources import read_text
 from rag.structure import MetaOverrides
 from rag.types import Filters, Language
 from rag.ui.texts import language_of
@@ -217,7 +217,7 @@ class Pages:
 
 def upload_script() -> Response:
     """Return the script that uploads file by file."""
-    return Response((files("rag.pages") / "upload.js").read_text(encoding="utf-8"), media_type="text/javascript")
+    return Response(read_text("rag.pages", "upload.js"), media_type="text/javascript")
 
 
 def _told(result: UploadResult, language: Language) -> dict[str, str | None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from importlib.resources import files
 from threading import Lock
 from typing import Any
 
@@ -14,6 +13,7 @@ from fastapi import FastAPI, Request
 from rag.access import NOBODY, User, current_user
 from rag.conversations import Conversations
 from rag.errors import ConversationError, RagError, UnknownConversation
+from rag.resources import read_text
 from rag.settings import Settings
 from rag.types import Language, ReportMeta
 from rag.ui.asking import Asking, messages_of, question_box
@@ -77,7 +77,7 @@ def mount_page(
         server_name=settings.host,
         server_port=settings.port,
         theme=calm_theme(),
-        css=_resource("style.css"),
+        css=read_text("rag.ui", "style.css"),
         footer_links=[],
         run_history=False,
         show_error=False,
@@ -93,10 +93,6 @@ def _elsewhere(language: Language) -> str:
     """Return links to the pages beside the chat, as one HTML text."""
     places = (("/reports", "elsewhere_reports"), ("/evaluation", "elsewhere_evaluation"))
     return " ".join(tag("a", escape(say(key, language)), href=f"{path}?lang={language}") for path, key in places)
-
-
-def _resource(name: str) -> str:
-    return (files("rag.ui") / name).read_text(encoding="utf-8")
 
 
 class ChatPage:
@@ -165,7 +161,7 @@ class ChatPage:
             return source_html(self.assistant, request, self._reader(visit).changed_citation)
 
         return gr.HTML(
-            hint_html("zh"), elem_id="source", js_on_load=_resource("page.js"), server_functions=[open_source]
+            hint_html("zh"), elem_id="source", js_on_load=read_text("rag.ui", "page.js"), server_functions=[open_source]
         )
 
     def _lay_out_conversation(self) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from importlib.resources import files
 from typing import Any
 
 import gradio as gr
 
 from rag.errors import ConversationError
+from rag.resources import read_text
 from rag.types import Language
 from rag.ui.keeping import Reader
 from rag.ui.listing import list_html
@@ -30,7 +30,7 @@ class Sidebar:
             self.list = gr.HTML(
                 "",
                 elem_id="conversation-list",
-                js_on_load=(files("rag.ui") / "conversations.js").read_text(encoding="utf-8"),
+                js_on_load=read_text("rag.ui", "conversations.js"),
                 server_functions=self._server_functions(),
             )
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
-
 from rag.languages import language_of
+from rag.resources import read_yaml
 from rag.types import Language
 
 __all__ = ["language_of", "load_texts", "say"]
 
 
-@cache
 def load_texts() -> Any:  # noqa: ANN401 - plain entries and the example templates differ in shape
     """Return the content of ``texts.yaml``; callers must not change it."""
-    return yaml.safe_load((files("rag.ui") / "texts.yaml").read_text(encoding="utf-8"))
+    return read_yaml("rag.ui", "texts.yaml")
 
 
 def say(key: str, language: Language, **values: object) -> str:
