@@ -3,6 +3,7 @@ import os
 from pathlib import Path
 
 import pytest
+from fault_tally import TALLIES
 
 from rag.types import Paragraph, ReportMeta, SectionKind
 
@@ -44,3 +45,11 @@ def tell():
         return Told(meta, paragraphs)
 
     return make
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print what the fault tests tried and lost."""
+    if TALLIES:
+        terminalreporter.section("faults")
+        for fault, tally in sorted(TALLIES.items()):
+            terminalreporter.write_line(f"{fault}: {tally.tries} tries, {tally.losses} losses")
