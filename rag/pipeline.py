@@ -76,7 +76,8 @@ class Rag:
     def __init__(self, settings: Settings, *, create: bool = False, owner: bool = False) -> None:
         self.settings = settings
         self._embedder = load_embedder(settings)
-        self._catalog = Catalog.open(settings.store, BuiltWith.of(self._embedder, settings), create=create)
+        built_with = BuiltWith.of(self._embedder, settings)
+        self._catalog = Catalog.open(settings.store, built_with, create=create, url=settings.catalog_url)
         self._index = Index.open(self._catalog, owner=owner)
         if owner:
             self._index.sync()

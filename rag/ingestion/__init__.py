@@ -43,7 +43,9 @@ def ingest_into_store(
     overrides = read_metadata_csv(metadata) if metadata else None
     embedder = load_embedder(settings)
     with (
-        Catalog.open(settings.store, BuiltWith.of(embedder, settings), create=True) as catalog,
+        Catalog.open(
+            settings.store, BuiltWith.of(embedder, settings), create=True, url=settings.catalog_url
+        ) as catalog,
         Index.open(catalog, owner=True) as index,
     ):
         run = Run(settings, catalog, index, embedder, on_progress, stop)
