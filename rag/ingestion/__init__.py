@@ -44,7 +44,7 @@ def ingest_into_store(
     embedder = load_embedder(settings)
     with (
         Catalog.open(settings.store, BuiltWith.of(embedder, settings), create=True) as catalog,
-        Index.open(catalog, owner=True) as index,
+        Index.open(catalog, owner=True, chroma_url=settings.chroma_url) as index,
     ):
         run = Run(settings, catalog, index, embedder, on_progress, stop)
         return run.take_in(paths, files, overrides, prune)
