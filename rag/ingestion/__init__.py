@@ -46,7 +46,7 @@ def ingest_into_store(
         Catalog.open(
             settings.store, BuiltWith.of(embedder, settings), create=True, url=settings.catalog_url
         ) as catalog,
-        Index.open(catalog, owner=True) as index,
+        Index.open(catalog, owner=True, chroma_url=settings.chroma_url) as index,
     ):
         run = Run(settings, catalog, index, embedder, on_progress, stop)
         return run.take_in(paths, files, overrides, prune)
