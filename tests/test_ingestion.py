@@ -20,9 +20,11 @@ from rag.types import Filters
 
 HOLD_WRITER_LOCK = """
 import sys
-from pathlib import Path
-from rag.catalog import WRITER_LOCK, ProcessLock
-lock = ProcessLock(Path(sys.argv[1]) / WRITER_LOCK)
+from rag.catalog import WRITER_LOCK, Catalog
+from rag.settings import load_settings
+settings = load_settings()
+catalog = Catalog.open(settings.store, url=settings.catalog_url)
+lock = catalog.lock(WRITER_LOCK)
 assert lock.acquire()
 print("held", flush=True)
 sys.stdin.read()
@@ -44,11 +46,11 @@ class CountingEmbedder(HashEmbedder):
 class Workshop:
     """A folder of reports and a store."""
 
-    def __init__(self, root):
+    def __init__(self, root, catalog_url):
         self.reports, self.store = root / "reports", root / "store"
         self.reports.mkdir()
         self.embedder = CountingEmbedder()
-        self.settings = load_settings(store=self.store, embedding_model="hash")
+        self.settings = load_settings(store=self.store, embedding_model="hash", catalog_url=catalog_url)
 
     def write(self, name, *statements, office="青禾街道办事处", year=2023):
         title = f"{office}{year}年法治政府建设情况报告"
@@ -57,10 +59,17 @@ class Workshop:
         path.write_text(text, encoding="utf-8")
         return path
 
+    def open_catalog(self, built_with=None, create=False):
+        return Catalog.open(self.store, built_with, create=create, url=self.settings.catalog_url)
+
+    def environment(self):
+        url = self.settings.catalog_url
+        return os.environ | {"RAG_STORE": str(self.store), "RAG_CATALOG_URL": url.get_secret_value() if url else ""}
+
     @contextmanager
     def opened(self):
         built_with = BuiltWith.of(self.embedder, self.settings)
-        with Catalog.open(self.store, built_with, create=True) as catalog, Index.open(catalog, owner=True) as index:
+        with self.open_catalog(built_with, create=True) as catalog, Index.open(catalog, owner=True) as index:
             yield catalog, index
 
     def ingest(self, *paths, **options):
@@ -85,8 +94,8 @@ class Workshop:
 
 
 @pytest.fixture
-def workshop(tmp_path):
-    return Workshop(tmp_path)
+def workshop(tmp_path, catalog_url):
+    return Workshop(tmp_path, catalog_url)
 
 
 def test_a_folder_goes_in_whole(workshop):
@@ -111,7 +120,7 @@ def test_an_unchanged_folder_is_neither_parsed_nor_embedded_again(workshop, monk
     workshop.ingest()
     monkeypatch.setattr("rag.reading.readers.LocalReader.submit", lambda *_: pytest.fail("read again"))
     monkeypatch.setattr(workshop.embedder, "embed_passages", lambda *_: pytest.fail("embedded again"))
-    monkeypatch.setattr("rag.index.vector.ChromaCollection", lambda *_: pytest.fail("opened Chroma for nothing"))
+    monkeypatch.setattr("rag.index.folder.ChromaProcess", lambda *_: pytest.fail("opened Chroma for nothing"))
 
     summary = workshop.ingest()
     assert summary.unchanged == ("a.txt",)
@@ -246,7 +255,7 @@ def test_a_report_is_told_as_in_only_once_it_is(workshop):
 
     def check(event):
         if event.outcome == "added":
-            with Catalog.open(workshop.store) as reader:
+            with workshop.open_catalog() as reader:
                 assert event.source in [meta.source for meta in reader.report_metas()]
             told.append((event.done, event.total))
 
@@ -286,10 +295,12 @@ def test_groups_are_full_and_reports_of_all_groups_go_in(workshop, monkeypatch):
 
 
 @contextmanager
-def written_by_another(store):
+def written_by_another(workshop):
     """Another process holds the writer lock until the block ends, or until it is told to let go."""
-    command = [sys.executable, "-c", HOLD_WRITER_LOCK, str(store)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+    command = [sys.executable, "-c", HOLD_WRITER_LOCK]
+    with subprocess.Popen(
+        command, env=workshop.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
         assert other.stdout.readline() == "held\n"
         yield other
         other.stdin.close()
@@ -299,7 +310,7 @@ def test_while_another_process_writes_the_run_waits_and_says_for_whom(workshop):
     workshop.write("a.txt", "办结信访案件26件。")
     workshop.ingest()
     workshop.write("b.txt", "聘请法律顾问3名。")
-    with written_by_another(workshop.store) as other:
+    with written_by_another(workshop) as other:
         told = []
 
         def on_progress(event):
@@ -315,9 +326,9 @@ def test_another_process_that_writes_on_and_on_is_named_with_what_to_do(workshop
     workshop.write("a.txt", "办结信访案件26件。")
     workshop.ingest()
     workshop.write("b.txt", "聘请法律顾问3名。")
-    workshop.settings = load_settings(store=workshop.store, embedding_model="hash", wait_s=0.2)
+    workshop.settings = workshop.settings.model_copy(update={"wait_s": 0.2})
     with (
-        written_by_another(workshop.store) as other,
+        written_by_another(workshop) as other,
         pytest.raises(StoreLocked, match=f"process {other.pid} since .* Wait for it to finish.*RAG_WAIT_S"),
     ):
         workshop.ingest()
@@ -328,30 +339,28 @@ def test_a_run_stopped_while_it_waits_ends(workshop):
     workshop.write("a.txt", "办结信访案件26件。")
     workshop.ingest()
     workshop.write("b.txt", "聘请法律顾问3名。")
-    workshop.settings = load_settings(store=workshop.store, embedding_model="hash", wait_s=0.5)
+    workshop.settings = workshop.settings.model_copy(update={"wait_s": 0.5})
     events = []
-    with written_by_another(workshop.store), pytest.raises(StoreLocked):
+    with written_by_another(workshop), pytest.raises(StoreLocked):
         workshop.ingest(on_progress=events.append, stop=lambda: any(event.outcome == "waiting" for event in events))
     assert workshop.sources() == ["a.txt"]
 
 
-def test_who_waited_writes_before_who_wrote_last(tmp_path):
-    order = []
-    first = one_writer(tmp_path, 10)
-    first.__enter__()
-    waiting = threading.Event()
+def test_who_waited_writes_before_who_wrote_last(workshop):
+    order, waiting = [], threading.Event()
+    with workshop.opened() as (catalog, _), workshop.opened() as (other, _):
+        with one_writer(catalog, 10):
 
-    def wait_and_write():
-        with one_writer(tmp_path, 10, lambda holder: waiting.set()):
-            order.append("waiting")
+            def wait_and_write():
+                with one_writer(other, 10, lambda holder: waiting.set()):
+                    order.append("waiting")
 
-    thread = threading.Thread(target=wait_and_write)
-    thread.start()
-    assert waiting.wait(10)
-    first.__exit__(None, None, None)
-    with one_writer(tmp_path, 10):
-        order.append("again")
-    thread.join()
+            thread = threading.Thread(target=wait_and_write)
+            thread.start()
+            assert waiting.wait(10)
+        with one_writer(catalog, 10):
+            order.append("again")
+        thread.join()
     assert order == ["waiting", "again"]
 
 
@@ -417,7 +426,7 @@ def test_a_correction_by_hand_made_meanwhile_is_not_lost(workshop):
 def ingest_in_other_objects(workshop, *paths):
     embedder = CountingEmbedder()
     built_with = BuiltWith.of(embedder, workshop.settings)
-    with Catalog.open(workshop.store, built_with, create=True) as catalog, Index.open(catalog) as index:
+    with workshop.open_catalog(built_with, create=True) as catalog, Index.open(catalog) as index:
         ingest(
             list(paths) or [workshop.reports],
             settings=workshop.settings, catalog=catalog, index=index, embedder=embedder,

@@ -74,7 +74,15 @@ def write(folder, name, text=REPORT):
 
 
 def children():
-    return psutil.Process().children(recursive=True)
+    """Return the readers running."""
+    return [child for child in psutil.Process().children(recursive=True) if "rag.reading.child" in cmdline(child)]
+
+
+def cmdline(process):
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def test_a_child_reads_what_this_process_reads(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rag.catalog import BuiltWith, Catalog
@@ -13,6 +14,7 @@ from rag.ingestion.overrides import from_stored
 from rag.ingestion.progress import IngestEvent, Progress
 from rag.ingestion.removal import remove_files, remove_report
 from rag.ingestion.run import Run
+from rag.ingestion.served import followed_by, wait_for_index
 from rag.loading import find_files
 from rag.reading import LocalReader, Reader, ReadFile, ReadingLimits
 from rag.settings import Settings
@@ -44,12 +46,17 @@ def ingest_into_store(
     overrides = read_metadata_csv(metadata) if metadata else None
     embedder = load_embedder(settings)
     with (
-        Catalog.open(settings.store, BuiltWith.of(embedder, settings), create=True) as catalog,
-        Index.open(catalog, owner=True) as index,
+        Catalog.open(
+            settings.store, BuiltWith.of(embedder, settings), create=True, url=settings.catalog_url
+        ) as catalog,
+        Index.open(catalog, owner=True, chroma_url=settings.chroma_url) as index,
         LocalReader(ReadingLimits.of(settings)) as reader,
     ):
+        if settings.ingest_when_served == "wait":
+            wait_for_index(index, settings, on_progress, stop)
         run = Run(settings, catalog, index, embedder, reader, on_progress, stop)
-        return run.take_in(paths, files, overrides, prune)
+        summary = run.take_in(paths, files, overrides, prune)
+        return summary if index.owns_vector else replace(summary, notes=(*summary.notes, followed_by(index)))
 
 
 def ingest(

@@ -22,7 +22,7 @@ def remove_report(report_id: str, catalog: Catalog, index: Index, wait_s: float)
         StoreLocked: another process writes the store.
         StoreError: the store cannot be written.
     """
-    with one_writer(catalog.store, wait_s):
+    with one_writer(catalog, wait_s):
         held = tuple(record for record in catalog.files().values() if record.report_id == report_id)
         _remove([record.path for record in held], catalog, index)
     return held
@@ -30,7 +30,7 @@ def remove_report(report_id: str, catalog: Catalog, index: Index, wait_s: float)
 
 def remove_files(paths: Collection[str], catalog: Catalog, index: Index, wait_s: float) -> None:
     """Forget files; the reports that no other file holds go too. Arguments and errors as of ``remove_report``."""
-    with one_writer(catalog.store, wait_s):
+    with one_writer(catalog, wait_s):
         _remove(paths, catalog, index)
 
 

@@ -45,13 +45,12 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A file read and chunked, not yet embedded; ``vectors`` are those that its report already had, by text."""
+    """A file read and chunked, not yet embedded."""
 
     record: FileRecord
     format: str
     report: Report
     chunks: tuple[Chunk, ...]
-    vectors: dict[str, NDArray[np.float32]]
     notes: tuple[str, ...]
 
 
@@ -110,14 +109,14 @@ class Run:
             self._take_files(files)
             if prune and not self._stop():
                 self._prune(paths)
-        with one_writer(self._catalog.store, self._settings.wait_s, self._tell_waiting):
+        with one_writer(self._catalog, self._settings.wait_s, self._tell_waiting):
             self._index.sync()
         return self._tally.summary(time.perf_counter() - started)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """Hold the writer lock, knowing all that others wrote before."""
-        with one_writer(self._catalog.store, self._settings.wait_s, self._wait):
+        with one_writer(self._catalog, self._settings.wait_s, self._wait):
             self._waits_for = ""
             self._look()
             yield
@@ -183,13 +182,15 @@ class Run:
         """Pass an unchanged file over, tell a duplicate, or queue what was read for embedding."""
         if self._is_unchanged(task):
             self._pass_over(task.path, self._known[str(task.path)].report_id)
-        elif not ((twin := self._twin(task)) and self._duplicate(_record(task, twin.report_id, task.digest))):
-            try:
-                read = self._ahead.result(task, self._stopping)
-            except LoadError as error:
-                self._fail(task.path, str(error))
-            else:
-                self._queue(task, read)
+            return
+        try:
+            if (twin := self._twin(task)) and self._duplicate(_record(task, twin.report_id, task.digest)):
+                return
+            read = self._ahead.result(task, self._stopping)
+        except LoadError as error:
+            self._fail(task.path, str(error))
+        else:
+            self._queue(task, read)
 
     def _stopping(self) -> None:
         if self._stop():
@@ -210,15 +211,9 @@ class Run:
         record = _record(task, report_id, read.digest)
         if self._is_elsewhere(report_id, task.path) and self._duplicate(record):
             return
-        known = self._known.get(record.path)
-        vectors = self._vectors_of(known.report_id) if known else {}
-        self._group.append(_Read(record, read.format, read.report, read.chunks, vectors, read.notes))
+        self._group.append(_Read(record, read.format, read.report, read.chunks, read.notes))
         if sum(len(queued.chunks) for queued in self._group) >= self._group_chunks:
             self._flush()
-
-    def _vectors_of(self, report_id: str) -> dict[str, NDArray[np.float32]]:
-        """Return a stored report's vectors by the text they were made from."""
-        return self._catalog.vectors_by_text(report_id)
 
     def _duplicate(self, record: FileRecord) -> bool:
         """Record a file whose report another file holds; False if none does any longer."""
@@ -253,7 +248,10 @@ class Run:
             for read in group:
                 if self._stop():
                     raise Stopped
-                self._put(read, vectors)
+                try:
+                    self._put(read, vectors)
+                except LoadError as error:
+                    self._fail(Path(read.record.path), str(error))
             if self._unsynced >= SYNC_CHUNKS:
                 self._unsynced = 0
                 self._index.follow()
@@ -271,13 +269,10 @@ class Run:
             self._commit(read, vectors)
 
     def _embed(self, group: list[_Read]) -> dict[str, NDArray[np.float32]]:
-        """Return the vector of every text of the group; each text that is not known yet is embedded once."""
-        vectors = {text: vector for read in group for text, vector in read.vectors.items()}
-        texts = list(
-            dict.fromkeys(
-                chunk.embedding_text for read in group for chunk in read.chunks if chunk.embedding_text not in vectors
-            )
-        )
+        """Return the vector of every text of the group; one that the catalog does not know yet is embedded once."""
+        wanted = list(dict.fromkeys(chunk.embedding_text for read in group for chunk in read.chunks))
+        vectors = self._catalog.vectors_of_texts(wanted)
+        texts = [text for text in wanted if text not in vectors]
         if texts:
             started = time.perf_counter()
             matrix = self._embedder.embed_passages(texts, self._embedding_progress)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rag.catalog import WRITER_LOCK, ProcessLock
+from rag.catalog import WRITER_LOCK, Catalog
 from rag.errors import StoreError, StoreLocked
 
 NEXT_LOCK = "write.next.lock"
@@ -19,14 +18,14 @@ Waiting = Callable[[str], None]
 
 
 @contextmanager
-def one_writer(store: Path, wait_s: float, on_wait: Waiting = lambda holder: None) -> Iterator[None]:
-    """Hold the store's writer lock.
+def one_writer(catalog: Catalog, wait_s: float, on_wait: Waiting = lambda holder: None) -> Iterator[None]:
+    """Hold the catalog's writer lock.
 
     Who wants it takes the place of the next one first. So a writer that gives the lock back between two groups of
     reports gets it again only after the one who waited.
 
     Args:
-        store: The store's folder.
+        catalog: The store's catalog.
         wait_s: Seconds to wait for another writer.
         on_wait: Told while waiting whom it waits for.
 
@@ -34,15 +33,15 @@ def one_writer(store: Path, wait_s: float, on_wait: Waiting = lambda holder: Non
         StoreLocked: another process wrote all that time.
         StoreError: the folder is read-only.
     """
-    place, lock = ProcessLock(store / NEXT_LOCK), ProcessLock(store / WRITER_LOCK)
+    place, lock = catalog.lock(NEXT_LOCK), catalog.lock(WRITER_LOCK)
     deadline = time.monotonic() + wait_s
     try:
         for wanted in (place, lock):
             while not wanted.acquire():
-                if not os.access(store, os.W_OK):
-                    raise _read_only(store)
+                if not catalog.is_writable():
+                    raise _read_only(catalog.store)
                 if time.monotonic() >= deadline:
-                    raise _locked(store, lock.holder(), wait_s)
+                    raise _locked(catalog.store, lock.holder(), wait_s)
                 on_wait(lock.holder())
                 time.sleep(_POLL_SECONDS)
         place.release()
