@@ -108,6 +108,9 @@ class _Progress:
             self._embedded += int(event.detail)
             self._bar.set_postfix(embedded=f"{self._embedded} chunks")
             return
+        if event.outcome == "waiting":
+            tqdm.write(f"The store is being written by {event.detail}. Waiting for it…", file=sys.stderr)
+            return
         if self._verbose:
             print(f"{event.outcome} {event.source}{f': {event.detail}' if event.detail else ''}", flush=True)
         self._bar.total = event.total

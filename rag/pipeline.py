@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ from rag.answering import Draft, ExtractiveEngine, phrase, refuse_scope
 from rag.catalog import BuiltWith, Catalog, InventoryRow
 from rag.citations import cut_citation, parse_citation_id
 from rag.embedding import Embedder, load_embedder
+from rag.embedding.process import ProcessEmbedder, serving_embedder
 from rag.errors import CitationError, QuestionError
 from rag.fact_listing import CitedFact, about, with_citations
 from rag.generation import Generated, Generation
@@ -23,6 +24,7 @@ from rag.ingestion import IngestEvent, correct_report, ingest, remove_files, rem
 from rag.questions import Question, analyse
 from rag.questions.analysis import LONGEST_QUESTION, language_of
 from rag.quotes import occurrences, prepare_quote
+from rag.reading import LocalReader, ReadFile, ReadingLimits
 from rag.retrieval import Corpus, Retriever, Scope, resolve_scope
 from rag.settings import Settings
 from rag.structure import MetaOverrides
@@ -69,14 +71,23 @@ class Rag:
         create: Make the store if there is none.
         owner: Take the vector index for this process if it is free (the app, ingestion, rebuilding).
         follow: Keep up with what other processes write, in the background, for as long as it is open (the app).
+        serving: Read and embed what comes in in child processes, so that questions are answered meanwhile.
 
     Raises:
         StoreError: the store does not exist, is damaged, or was built with another model.
     """
 
-    def __init__(self, settings: Settings, *, create: bool = False, owner: bool = False, follow: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        create: bool = False,
+        owner: bool = False,
+        follow: bool = False,
+        serving: bool = False,
+    ) -> None:
         self.settings = settings
-        self._embedder = load_embedder(settings)
+        self._embedder = serving_embedder(settings) if serving else load_embedder(settings)
         built_with = BuiltWith.of(self._embedder, settings)
         self._catalog = Catalog.open(settings.store, built_with, create=create, url=settings.catalog_url)
         self._index = Index.open(self._catalog, owner=owner, chroma_url=settings.chroma_url)
@@ -89,9 +100,9 @@ class Rag:
         self._generation = Generation(settings, self._corpus, retriever) if settings.llm_model else None
         self._writing = threading.RLock()
         self._observers: list[Observer] = []
-        self._uploads = Uploads(
-            self._catalog, int(settings.max_file_mb * 1024 * 1024), lambda paths: self.ingest(paths), self._forget
-        )
+        limits = ReadingLimits.of(settings)
+        self._reader = LocalReader(limits, here_bytes=0) if serving else LocalReader(limits)
+        self._uploads = Uploads(self._catalog, limits.file_bytes, self._reader, self._take_in_uploads, self._forget)
 
     def __enter__(self) -> Self:
         """Return itself; leaving closes it."""
@@ -107,6 +118,9 @@ class Rag:
         """Close the indexes and the catalog."""
         if self._follower is not None:
             self._follower.stop()
+        self._reader.close()
+        if isinstance(self._embedder, ProcessEmbedder):
+            self._embedder.close()
         self._index.close()
         self._catalog.close()
 
@@ -135,11 +149,28 @@ class Rag:
                 catalog=self._catalog,
                 index=self._index,
                 embedder=self._embedder,
+                reader=self._reader,
                 metadata=metadata,
                 prune=prune,
                 on_progress=on_progress,
                 stop=stop,
             )
+        return self._told_of(summary)
+
+    def _take_in_uploads(self, read: Mapping[Path, ReadFile]) -> IngestSummary:
+        with self._writing:
+            summary = ingest(
+                list(read),
+                settings=self.settings,
+                catalog=self._catalog,
+                index=self._index,
+                embedder=self._embedder,
+                reader=self._reader,
+                already=read,
+            )
+        return self._told_of(summary)
+
+    def _told_of(self, summary: IngestSummary) -> IngestSummary:
         for observer in self._observers:
             observer.ingested(summary)
         return summary
@@ -163,7 +194,7 @@ class Rag:
             CitationError: there is no such report.
         """
         with self._writing:
-            records = remove_report(report_id, self._catalog, self._index)
+            records = remove_report(report_id, self._catalog, self._index, self.settings.wait_s)
         if not records:
             raise _no_report(report_id)
         self._uploads.remove(records)
@@ -171,7 +202,7 @@ class Rag:
 
     def _forget(self, paths: Sequence[str]) -> None:
         with self._writing:
-            remove_files(paths, self._catalog, self._index)
+            remove_files(paths, self._catalog, self._index, self.settings.wait_s)
 
     def observe(self, observer: Observer) -> None:
         """Tell an observer of every answer and ingest run from now on."""
@@ -370,6 +401,7 @@ class Rag:
                 index=self._index,
                 embedder=self._embedder,
                 chunk_tokens=self.settings.chunk_tokens,
+                wait_s=self.settings.wait_s,
             )
 
     def verify(self) -> Verification:

@@ -6,7 +6,6 @@ files of that name stay: offices are apt to call their reports alike.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -20,9 +19,9 @@ from typing import Any, Literal
 from rag.catalog import Catalog, FileRecord
 from rag.errors import FileTooLarge, LoadError, StoreError, UnsupportedFormat
 from rag.ingestion import from_stored
-from rag.loading import load_document
-from rag.structure import parse_report
-from rag.types import Document, IngestSummary, ReportMeta
+from rag.reading import LocalReader, ReadFile
+from rag.structure import with_overrides
+from rag.types import IngestSummary, ReportMeta
 
 FOLDER = "uploads"
 """Name of the folder within the store."""
@@ -74,7 +73,7 @@ class _Placed:
 
     position: int
     upload: str
-    report_id: str
+    read: ReadFile
     path: Path
     saved: Path | None
     superseded: FileRecord | None
@@ -94,7 +93,8 @@ class Uploads:
     Args:
         catalog: The store's catalog.
         max_bytes: Larger files are refused.
-        ingest: Takes paths into the store.
+        reader: Reads them where they can do no harm.
+        ingest: Takes files, read already, into the store.
         forget: Takes paths out of the store.
     """
 
@@ -102,12 +102,14 @@ class Uploads:
         self,
         catalog: Catalog,
         max_bytes: int,
-        ingest: Callable[[Sequence[Path]], IngestSummary],
+        reader: LocalReader,
+        ingest: Callable[[Mapping[Path, ReadFile]], IngestSummary],
         forget: Callable[[Sequence[str]], None],
     ) -> None:
         self._catalog = catalog
         self._folder = catalog.store / FOLDER
         self._max_bytes = max_bytes
+        self._reader = reader
         self._ingest = ingest
         self._forget = forget
         self._lock = threading.Lock()
@@ -164,20 +166,20 @@ class Uploads:
             self._check(upload, check)
             staged = aside / name
             staged.write_bytes(upload.content)
-            document = load_document(staged, max_bytes=self._max_bytes)
+            read = self._reader.read(staged)
         except LoadError as error:
             batch.results[position] = UploadResult(upload.name, "failed", detail=str(error), error=error)
             return
         except OSError as error:
             raise self._unwritable(error) from error
-        report_id = parse_report(document).meta.id
-        if any(name == other.path.name or report_id == other.report_id for other in batch.placed):
+        report_id = read.report.meta.id
+        if any(name == other.path.name or report_id == other.read.report.meta.id for other in batch.placed):
             self._take_in_placed(batch)  # what this one is depends on what the other turns out to be
-        path, saved, superseded = self._place(upload, staged, document)
-        batch.placed.append(_Placed(position, upload.name, report_id, path, saved, superseded))
+        path, saved, superseded = self._place(staged, read)
+        batch.placed.append(_Placed(position, upload.name, read, path, saved, superseded))
 
-    def _place(self, upload: Upload, staged: Path, document: Document) -> tuple[Path, Path | None, FileRecord | None]:
-        path, superseded = self._destination(staged.name, hashlib.sha256(upload.content).hexdigest(), document)
+    def _place(self, staged: Path, read: ReadFile) -> tuple[Path, Path | None, FileRecord | None]:
+        path, superseded = self._destination(staged.name, read)
         saved = None
         path.parent.mkdir(exist_ok=True)
         if path.exists():
@@ -194,19 +196,19 @@ class Uploads:
             )
         check(upload.name, upload.content)
 
-    def _destination(self, name: str, digest: str, document: Document) -> tuple[Path, FileRecord | None]:
+    def _destination(self, name: str, read: ReadFile) -> tuple[Path, FileRecord | None]:
         """Return where an upload goes, and the file outside the folder that it corrects."""
-        records, metas = self._catalog.files(), self._catalog.metas()
+        records, metas, found = self._catalog.files(), self._catalog.metas(), read.report.meta
         for path in self._places(name):
             known = records.get(str(path))
-            if known is None or known.hash == digest or _corrects(document, known, metas, known.overrides):
+            if known is None or known.hash == read.digest or _corrects(found, known, metas, known.overrides):
                 break
         others = (
             record
             for record in records.values()
             if record.source == name and self._folder not in Path(record.path).parents
         )
-        return path, next((record for record in others if _corrects(document, record, metas, None)), None)
+        return path, next((record for record in others if _corrects(found, record, metas, None)), None)
 
     def _places(self, name: str) -> Iterator[Path]:
         yield self._folder / name
@@ -220,7 +222,7 @@ class Uploads:
         if not batch.placed:
             return
         before = self._catalog.files()
-        summary = self._ingest([one.path for one in batch.placed])
+        summary = self._ingest({one.path: one.read for one in batch.placed})
         reasons = {failure.path: failure.reason for failure in summary.failures}
         results = [self._result(one, before.get(str(one.path)), reasons.get(str(one.path))) for one in batch.placed]
         for one, result in zip(batch.placed, results, strict=True):
@@ -272,11 +274,11 @@ def safe_name(name: str) -> str:
 
 
 def _corrects(
-    document: Document, known: FileRecord, metas: Mapping[str, ReportMeta], overrides: dict[str, Any] | None
+    found: ReportMeta, known: FileRecord, metas: Mapping[str, ReportMeta], overrides: dict[str, Any] | None
 ) -> bool:
-    """Say whether a document, read with these overrides, is of the same office and year as a file already in."""
+    """Say whether a report, its metadata put right like that, is of the same office and year as a file already in."""
     old = metas.get(known.report_id)
-    new = parse_report(document, from_stored(overrides)).meta
+    new = with_overrides(found, from_stored(overrides))
     return old is not None and new.office is not None and (new.office, new.year) == (old.office, old.year)
 
 

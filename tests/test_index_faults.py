@@ -72,7 +72,9 @@ def small_files():
 def catalog(tmp_path):
     with Catalog.open(tmp_path / "store", BuiltWith(EMBEDDER.name, 320), create=True) as opened:
         for number in range(REPORTS):
-            opened.put_report(stored_report(f"{number}.txt", f"全年办结信访案件{number}件。", f"第{number}项经费不足。"))
+            opened.put_report(
+                stored_report(f"{number}.txt", f"全年办结信访案件{number}件。", f"第{number}项经费不足。")
+            )
         yield opened
 
 

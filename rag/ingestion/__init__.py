@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rag.catalog import BuiltWith, Catalog
@@ -13,7 +14,9 @@ from rag.ingestion.overrides import from_stored
 from rag.ingestion.progress import IngestEvent, Progress
 from rag.ingestion.removal import remove_files, remove_report
 from rag.ingestion.run import Run
+from rag.ingestion.served import followed_by, wait_for_index
 from rag.loading import find_files
+from rag.reading import LocalReader, Reader, ReadFile, ReadingLimits
 from rag.settings import Settings
 from rag.structure import read_metadata_csv
 from rag.types import IngestSummary
@@ -47,9 +50,13 @@ def ingest_into_store(
             settings.store, BuiltWith.of(embedder, settings), create=True, url=settings.catalog_url
         ) as catalog,
         Index.open(catalog, owner=True, chroma_url=settings.chroma_url) as index,
+        LocalReader(ReadingLimits.of(settings)) as reader,
     ):
-        run = Run(settings, catalog, index, embedder, on_progress, stop)
-        return run.take_in(paths, files, overrides, prune)
+        if settings.ingest_when_served == "wait":
+            wait_for_index(index, settings, on_progress, stop)
+        run = Run(settings, catalog, index, embedder, reader, on_progress, stop)
+        summary = run.take_in(paths, files, overrides, prune)
+        return summary if index.owns_vector else replace(summary, notes=(*summary.notes, followed_by(index)))
 
 
 def ingest(
@@ -59,6 +66,8 @@ def ingest(
     catalog: Catalog,
     index: Index,
     embedder: Embedder,
+    reader: Reader | None = None,
+    already: Mapping[Path, ReadFile] | None = None,
     metadata: Path | None = None,
     prune: bool = False,
     on_progress: Progress | None = None,
@@ -76,6 +85,8 @@ def ingest(
         catalog: Where the reports go.
         index: Brought up to the catalog at the end.
         embedder: Loads its model only if something is to be embedded.
+        reader: Reads the files; None: one that starts children as needed and ends them afterwards.
+        already: Files read before, by absolute path; not read again while they are the same.
         metadata: A CSV that fills in or overrides what is found in the reports; what an earlier one said stays.
         prune: Remove reports whose file lay under one of the folders and is gone.
         on_progress: Told of each step.
@@ -84,10 +95,15 @@ def ingest(
     Raises:
         UnreadableFile: a path does not exist.
         MetadataError: the CSV is unusable.
-        StoreLocked: another ingest runs on this store.
+        StoreLocked: another process wrote the store for ``settings.wait_s`` without a break.
         StoreError: the store cannot be written.
         EmbeddingError: the model cannot be loaded or run.
     """
-    run = Run(settings, catalog, index, embedder, on_progress, stop)
     overrides = read_metadata_csv(metadata) if metadata else None
-    return run.take_in(paths, find_files(paths), overrides, prune)
+    files = find_files(paths)
+    if reader is None:
+        with LocalReader(ReadingLimits.of(settings)) as own:
+            run = Run(settings, catalog, index, embedder, own, on_progress, stop, already)
+            return run.take_in(paths, files, overrides, prune)
+    run = Run(settings, catalog, index, embedder, reader, on_progress, stop, already)
+    return run.take_in(paths, files, overrides, prune)

@@ -18,7 +18,14 @@ from rag.types import ReportMeta
 
 
 def correct_report(
-    report_id: str, given: MetaOverrides, *, catalog: Catalog, index: Index, embedder: Embedder, chunk_tokens: int
+    report_id: str,
+    given: MetaOverrides,
+    *,
+    catalog: Catalog,
+    index: Index,
+    embedder: Embedder,
+    chunk_tokens: int,
+    wait_s: float,
 ) -> ReportMeta:
     """Let metadata given by hand win over what was read, now and whenever the same file is read again.
 
@@ -29,13 +36,14 @@ def correct_report(
         index: Its indexes, brought into step.
         embedder: Embeds the chunks anew, since each names its office and year.
         chunk_tokens: Token budget of a chunk.
+        wait_s: Seconds to wait for another writer.
 
     Raises:
         CitationError: there is no such report.
         StoreLocked: another process writes the store.
         StoreError: the store cannot be written.
     """
-    with one_writer(catalog):
+    with one_writer(catalog, wait_s):
         report = catalog.report(report_id)
         path = catalog.report_path(report_id)
         if report is None or path is None:
