@@ -72,7 +72,7 @@ class VectorIndex:
         return self._place.held
 
     def holder(self) -> str:
-        """Say who holds the index."""
+        """Say who holds the index; empty if nobody does."""
         return self._place.holder()
 
     def interrupt(self) -> None:
