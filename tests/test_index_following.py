@@ -12,6 +12,7 @@ from rag.catalog import BuiltWith, Catalog
 from rag.index import Follower, Index, lexical
 from rag.pipeline import Rag
 from rag.settings import load_settings
+from rag.types import SectionKind
 
 
 @pytest.fixture
@@ -53,6 +54,28 @@ def test_what_another_process_writes_is_found_at_once_and_then_in_both_indexes(s
     (hit,) = served.lexical("无人机", 1)
     assert catalog.chunks([hit.chunk_id])[hit.chunk_id].text == "运用无人机巡查河道。"
     assert served.verify().problems == ()
+
+
+def test_an_index_behind_is_asked_for_the_rest_where_exact_search_would_take_long(catalog, monkeypatch):
+    monkeypatch.setattr("rag.index.search.EXACT_UP_TO", 3)
+    with Index.open(catalog, owner=True) as index:
+        index.sync()
+        catalog.put_report(stored_report("new.txt", "运用无人机巡查河道。", "无人机经费不足。"))
+        catalog.put_report(stored_report("1.txt", "第1项举措改写了。"))
+        catalog.remove_file("/reports/2.txt")
+        for text in ("无人机", "经费不足", "举措有序开展"):
+            vector = EMBEDDER.embed_query(text)
+            scores = sorted(map(float, catalog.vectors().matrix @ vector), reverse=True)[:10]
+            assert [hit.score for hit in index._vector.search(vector, 10, patience=60)] == pytest.approx(
+                scores, abs=1e-5
+            )
+            kinds = [SectionKind.PROBLEMS]
+            table = catalog.vectors(section_kinds=kinds)
+            scores = sorted(map(float, table.matrix @ vector), reverse=True)[:3]
+            hits = index._vector.search(vector, 3, [kind.value for kind in kinds], patience=60)
+            assert [hit.score for hit in hits] == pytest.approx(scores, abs=1e-5)
+        index._vector._collection.delete([str(catalog.vectors().ids[-1])])  # as a sync under way may have
+        assert best(index, catalog, "无人机经费不足") == "无人机经费不足。"
 
 
 def test_a_large_lexical_index_is_built_by_another_process_while_questions_are_answered(served, catalog, monkeypatch):

@@ -108,7 +108,7 @@ def test_an_unchanged_folder_is_neither_parsed_nor_embedded_again(workshop, monk
     workshop.ingest()
     monkeypatch.setattr("rag.ingestion.run.load_document", lambda *_, **__: pytest.fail("parsed again"))
     monkeypatch.setattr(workshop.embedder, "embed_passages", lambda *_: pytest.fail("embedded again"))
-    monkeypatch.setattr("rag.index.vector.ChromaCollection", lambda *_: pytest.fail("opened Chroma for nothing"))
+    monkeypatch.setattr("rag.index.folder.ChromaProcess", lambda *_: pytest.fail("opened Chroma for nothing"))
 
     summary = workshop.ingest()
     assert summary.unchanged == ("a.txt",)
