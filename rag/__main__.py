@@ -171,7 +171,9 @@ def _facts(options: argparse.Namespace) -> int:
 
 def _reports(options: argparse.Namespace) -> int:
     with _open(options) as rag:
-        rows = rag.inventory()
+        rows, holder = rag.inventory(), rag.holder()
+    if holder:
+        sys.stderr.write(f"note: the vector index is in use by {holder}.\n")
     _print(inventory_to_dict(rows) if options.json else show_inventory(rows))
     return EXIT_OK
 

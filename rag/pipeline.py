@@ -387,6 +387,15 @@ class Rag:
         """Name the indexes on disk that are behind the catalog; see ``Index.lagging``."""
         return self._index.lagging()
 
+    @property
+    def owns_index(self) -> bool:
+        """True while this process is the one that writes the vector index."""
+        return self._index.owns_vector
+
+    def holder(self) -> str:
+        """Say which process writes the vector index, and since when; empty if none does."""
+        return self._index.holder()
+
     def correct(self, report_id: str, given: MetaOverrides) -> ReportMeta:
         """Let office, region, year, title or date given by hand win over what was read in a report.
 

@@ -153,8 +153,8 @@ def test_a_kill_during_upserts_loses_nothing(catalog, victim):
             time.sleep(moments.uniform(0, 1))
             os.kill(owner.pid if victim == "owner" else child, signal.SIGKILL)
             if victim == "child":
-                pids = {int(owner.stdout.readline()) for _ in range(200)}
-                assert pids - {child}, "the owner has gone on with a new process"
+                while int(owner.stdout.readline()) == child:
+                    pass  # until the owner goes on with a new process
                 owner.kill()
         lost = mended(catalog)
         count_fault(f"SIGKILL of the {victim} during upserts", tries=1, losses=lost)

@@ -46,7 +46,10 @@ class VectorFolder:
         self._lock.release()
 
     def holder(self) -> str:
-        """Say who holds the folder."""
+        """Say who holds the folder; empty if nobody does."""
+        if not self._lock.held and self._lock.acquire():
+            self._lock.release()
+            return ""
         return self._lock.holder()
 
     def state(self) -> IndexState | None:

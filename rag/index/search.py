@@ -99,7 +99,7 @@ class Index:
         return self._vector.acquire()
 
     def holder(self) -> str:
-        """Say who owns the vector index: ``process 4711 since 2024-01-31T08:00:00+00:00``."""
+        """Say who owns the vector index, ``process 4711 since 2024-01-31T08:00:00+00:00``; empty if nobody does."""
         return self._vector.holder()
 
     def close(self) -> None:
@@ -304,8 +304,8 @@ class Index:
         """
         if not self.acquire():
             raise StoreLocked(
-                f"The vector index of {str(self._catalog.store)!r} is in use by {self.holder()}. Stop that "
-                "program, then run `python -m rag rebuild` again."
+                f"The vector index of {str(self._catalog.store)!r} is in use by {self.holder() or 'another process'}. "
+                "Stop that program, then run `python -m rag rebuild` again."
             )
         try:
             self._vector.rebuild()
@@ -330,7 +330,7 @@ class Index:
         """Compare both indexes with the catalog, changing nothing."""
         found = [*self._catalog.check(), *lexical.problems(self._catalog)]
         if not self.acquire():
-            held = f"The vector index is in use by {self.holder()} and was not checked."
+            held = f"The vector index is in use by {self.holder() or 'another process'} and was not checked."
             return Verification(tuple(found), (held,))
         try:
             return Verification(tuple(found + self._vector.problems()))

@@ -52,7 +52,10 @@ class VectorServer:
         self._lock.release()
 
     def holder(self) -> str:
-        """Say who writes the index."""
+        """Say who writes the index; empty if nobody does."""
+        if not self._lock.held and self._lock.acquire():
+            self._lock.release()
+            return ""
         return self._lock.holder()
 
     def state(self) -> IndexState | None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.catalog import Catalog, VectorTable
+from rag.index import exact
 from rag.index.checking import differences, filter_fields
 from rag.index.collection import BATCH, Collection
 from rag.index.failure import Busy, CollectionFailed, Stopped
@@ -25,6 +26,9 @@ FAILURES, WITHIN_S = 3, 3600.0
 
 RETRY_S = 30.0
 """Seconds after which a server that could not be reached is tried again."""
+
+CHANGES = 1_000
+"""Rows changed since the index was in step, up to which it is asked all the same: a few milliseconds more."""
 
 _NOTES = 20
 
@@ -72,7 +76,7 @@ class VectorIndex:
         return self._place.held
 
     def holder(self) -> str:
-        """Say who holds the index."""
+        """Say who holds the index; empty if nobody does."""
         return self._place.holder()
 
     def interrupt(self) -> None:
@@ -104,21 +108,53 @@ class VectorIndex:
             vector: A unit vector.
             k: Number of chunks.
             section_kinds: Only sections of these kinds; empty: all.
-            patience: Seconds to wait for it to be ready.
+            patience: Seconds to wait for it to be ready. Where there is patience, an index a little behind is asked
+                all the same, and what has changed since is searched exactly.
         """
         if not self.searchable:
             return None
         collection = self._ready(patience)
         state = self._state
-        if collection is None or state is None or not self._in_step(state):
+        if collection is None or state is None:
+            return None
+        in_step = self._in_step(state)
+        if not in_step and (not patience or self._trouble(state)):
             return None
         try:
-            return collection.query(vector, k, section_kinds, patience=patience)
+            if in_step:
+                return collection.query(vector, k, section_kinds, patience=patience)
+            return self._search_behind(collection, state, vector, k, section_kinds, patience)
         except Busy:
             return None
         except CollectionFailed as error:
             self._fail(collection, error)
             return None
+
+    def _search_behind(
+        self,
+        collection: Collection,
+        state: IndexState,
+        vector: NDArray[np.float32],
+        k: int,
+        section_kinds: Sequence[str],
+        patience: float,
+    ) -> list[Hit] | None:
+        """Search an index behind the catalog for all but what has changed since, and that exactly.
+
+        It does not matter how much of the changes the index has been given already.
+        """
+        _, tables, removed = self._catalog.changes_since(state.changed)
+        gone, hits = set(removed), []
+        for table in tables:
+            gone.update(map(str, table.ids))
+            if len(gone) > CHANGES:
+                return None
+            hits += exact.search(exact.in_kinds(table, section_kinds), vector, k)
+        if len(gone) > CHANGES:
+            return None
+        known = collection.query(vector, k + len(gone), section_kinds, patience=patience)
+        hits += [hit for hit in known if hit.chunk_id not in gone]
+        return sorted(hits, key=lambda hit: -hit.score)[:k]
 
     def _in_step(self, state: IndexState) -> bool:
         return (state.catalog_id, state.changed) == (self._catalog.catalog_id(), self._catalog.change_counter())
