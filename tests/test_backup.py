@@ -12,9 +12,13 @@ import time
 from pathlib import Path
 
 import pytest
+from fault_tally import count_fault
+from released_stores import released_store
 
+import rag.backup
 from rag.__main__ import main
 from rag.backup import MANIFEST, back_up, restore
+from rag.embedding import HashEmbedder
 from rag.errors import StoreDamaged, StoreError
 from rag.pipeline import Rag
 from rag.settings import load_settings
@@ -24,35 +28,31 @@ ROOT = Path(__file__).parent.parent
 TEXT = "{name}街道办事处2023年法治政府建设情况报告\n\n一、主要举措\n全年调解纠纷{number}件。街道不具备行政执法权。\n"
 
 
-def open_rag(store, create=False):
-    return Rag(load_settings(store=store, embedding_model="hash"), create=create, owner=True)
+def open_rag(store, catalog_url=None, create=False):
+    settings = load_settings(store=store, embedding_model="hash", catalog_url=catalog_url)
+    return Rag(settings, create=create, owner=True)
+
+
+BOTH_ENGINES = pytest.mark.parametrize("catalog_url", ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.fixture
-def store(tmp_path):
+def catalog_url(request):
+    """Where the catalog is: in the store's folder, where a test does not say otherwise."""
+    engine = getattr(request, "param", "sqlite")
+    return request.getfixturevalue("postgres_server").new_database() if engine == "postgresql" else None
+
+
+@pytest.fixture
+def store(tmp_path, catalog_url):
     folder = tmp_path / "reports"
     folder.mkdir()
     for number, name in enumerate(("春田", "夏河", "秋山"), start=10):
         (folder / f"{name}.txt").write_text(TEXT.format(name=name, number=number), encoding="utf-8")
-    with open_rag(tmp_path / "store", create=True) as rag:
+    with open_rag(tmp_path / "store", catalog_url, create=True) as rag:
         rag.ingest([folder])
         rag.upload([Upload("冬林.txt", TEXT.format(name="冬林", number=77).encode())])
     return tmp_path / "store"
-
-
-def test_what_was_backed_up_answers_again_with_the_same_citations(store, tmp_path):
-    with open_rag(store) as rag:
-        before = rag.ask("哪些街道不具备行政执法权")
-    back_up(store, tmp_path / "b.tar.gz")
-    shutil.rmtree(store)
-    manifest = restore(tmp_path / "b.tar.gz", tmp_path / "again")
-    assert manifest.reports == 4
-    with open_rag(tmp_path / "again") as rag:
-        after = rag.ask("哪些街道不具备行政执法权")
-        assert rag.verify().problems == ()
-        assert [citation.id for citation in after.citations] == [citation.id for citation in before.citations]
-        uploaded = next(row for row in rag.inventory() if row.meta.source == "冬林.txt")
-        assert Path(uploaded.path).is_file() and (tmp_path / "again") in Path(uploaded.path).parents
 
 
 def test_a_restored_upload_is_known_again(store, tmp_path):
@@ -64,17 +64,18 @@ def test_a_restored_upload_is_known_again(store, tmp_path):
         assert len(rag.reports()) == 4
 
 
-def test_a_backup_made_during_an_ingest_is_of_one_moment(store, tmp_path):
+@BOTH_ENGINES
+def test_a_backup_made_during_an_ingest_is_of_one_moment(store, catalog_url, tmp_path):
     folder = tmp_path / "more"
     folder.mkdir()
     for number in range(40):
         (folder / f"{number}.txt").write_text(TEXT.format(name=f"第{number}", number=number), encoding="utf-8")
-    with open_rag(store) as rag:
+    with open_rag(store, catalog_url) as rag:
         writer = threading.Thread(target=rag.ingest, args=([folder],))
         writer.start()
         manifests = []
         while writer.is_alive():
-            manifests.append(back_up(store, tmp_path / f"{len(manifests)}.tar.gz"))
+            manifests.append(back_up(store, tmp_path / f"{len(manifests)}.tar.gz", catalog_url))
         writer.join()
     assert manifests
     for number, manifest in enumerate(manifests[:: max(1, len(manifests) // 3)]):
@@ -140,23 +141,169 @@ def test_an_archive_that_leads_elsewhere_is_refused(tmp_path):
     assert not (tmp_path / "outside.txt").exists() and not (tmp_path.parent / "outside.txt").exists()
 
 
-def test_a_kill_during_the_backup_leaves_the_earlier_archive(store, tmp_path):
+BACK_UP = """
+import os, sys
+from pathlib import Path
+from pydantic import SecretStr
+from rag.backup import back_up
+print(flush=True)
+back_up(Path(sys.argv[1]), Path(sys.argv[2]), SecretStr(sys.argv[3]) if sys.argv[3] else None)
+"""
+
+
+@BOTH_ENGINES
+def test_a_kill_during_the_backup_leaves_the_earlier_archive_or_the_new_one_and_no_litter(store, catalog_url, tmp_path):
+    archives = tmp_path / "archives"
+    archives.mkdir()
+    archive = archives / "b.tar.gz"
+    back_up(store, archive, catalog_url)
+    before = archive.read_bytes()
+    (store / "uploads" / "large.bin").write_bytes(os.urandom(8_000_000))  # long enough to be killed in
+    command = [sys.executable, "-c", BACK_UP, store, archive, catalog_url.get_secret_value() if catalog_url else ""]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as whole:
+        whole.stdout.readline()  # the imports are done
+        started = time.monotonic()
+        assert whole.wait() == 0
+        usual = time.monotonic() - started
+    archive.write_bytes(before)
+    killed = lost = 0
+    for share in (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+        process.stdout.readline()
+        time.sleep(share * usual)
+        process.kill()
+        killed += process.wait() == -signal.SIGKILL
+        process.stdout.close()
+        if archive.read_bytes() != before:
+            lost += not _is_whole(archive, tmp_path)
+            archive.write_bytes(before)
+    count_fault(f"SIGKILL during backup, {'PostgreSQL' if catalog_url else 'SQLite'}", tries=killed, losses=lost)
+    assert lost == 0 and killed >= 5
+    assert len(list(archives.glob(".backup-*"))) <= 1  # each cleared away what the one before had left
+    back_up(store, archive, catalog_url)
+    assert [path.name for path in archives.iterdir()] == ["b.tar.gz"]
+
+
+def _is_whole(archive, folder):
+    try:
+        restore(archive, folder / "tried")
+    except StoreError:
+        return False
+    shutil.rmtree(folder / "tried")
+    return True
+
+
+def test_a_running_backup_is_not_cleared_away_by_another(store, tmp_path, monkeypatch):
+    """The second starts while the first is at work in the same folder; both are whole."""
+    pack, others = rag.backup._pack, []
+
+    def pack_meanwhile(folder, archive):
+        if not others:
+            others.append(archive)
+            back_up(store, tmp_path / "other.tar.gz")
+        pack(folder, archive)
+
+    monkeypatch.setattr("rag.backup._pack", pack_meanwhile)
+    back_up(store, tmp_path / "one.tar.gz")
+    assert _is_whole(tmp_path / "one.tar.gz", tmp_path) and _is_whole(tmp_path / "other.tar.gz", tmp_path)
+
+
+def test_a_folder_that_was_left_before_it_was_locked_is_cleared_away_in_time(store, tmp_path):
+    left, new = tmp_path / ".backup-left", tmp_path / ".backup-new"
+    left.mkdir()
+    new.mkdir()
+    os.utime(left, (time.time() - 7200,) * 2)
+    back_up(store, tmp_path / "b.tar.gz")
+    assert not left.exists() and new.exists()
+
+
+def test_a_damaged_catalog_does_not_replace_a_good_backup(store, tmp_path):
     archive = tmp_path / "b.tar.gz"
     back_up(store, archive)
     before = archive.read_bytes()
-    (store / "uploads" / "large.bin").write_bytes(os.urandom(60_000_000))  # long enough to be killed in
-    for delay in (0.4, 0.8, 1.2):
-        command = (
-            "from rag.backup import back_up; from pathlib import Path; print(flush=True); "
-            f"back_up(Path({str(store)!r}), Path({str(archive)!r}))"
-        )
-        process = subprocess.Popen([sys.executable, "-c", command], cwd=ROOT, stdout=subprocess.PIPE)
+    content = bytearray((store / "catalog.sqlite").read_bytes())
+    content[8192:40960] = b"\xff" * 32768
+    (store / "catalog.sqlite").write_bytes(content)
+    with pytest.raises(StoreDamaged, match="an earlier backup stays.*python -m rag restore"):
+        back_up(store, archive)
+    assert archive.read_bytes() == before
+
+
+@BOTH_ENGINES
+@pytest.mark.parametrize("target", ["sqlite", "postgresql"])
+def test_a_backup_of_either_engine_is_put_back_on_either_with_the_same_citations(
+    target, store, catalog_url, tmp_path, postgres_server, monkeypatch
+):
+    with open_rag(store, catalog_url) as rag:
+        before, figures = rag.ask("哪些街道不具备行政执法权"), rag.facts()
+        metas, identity = rag.reports(), rag.identity()
+    back_up(store, tmp_path / "b.tar.gz", catalog_url)
+    monkeypatch.setattr(HashEmbedder, "embed_passages", None)  # nothing is embedded from here on
+    new_url = postgres_server.new_database() if target == "postgresql" else None
+    again = tmp_path / "again"
+    assert restore(tmp_path / "b.tar.gz", again, new_url).reports == 4
+    assert (again / "catalog.sqlite").exists() == (new_url is None)
+    with open_rag(again, new_url) as rag:
+        after = rag.ask("哪些街道不具备行政执法权")
+        assert rag.verify().problems == ()
+        assert [citation.id for citation in after.citations] == [citation.id for citation in before.citations] != []
+        assert (rag.reports(), rag.identity(), rag.facts()) == (metas, identity, figures)
+        uploaded = next(row for row in rag.inventory() if row.meta.source == "冬林.txt")
+        assert Path(uploaded.path).is_file() and again in Path(uploaded.path).parents
+
+
+def test_a_backup_of_a_released_version_is_put_back_on_postgresql(tmp_path, postgres_server):
+    store = released_store(tmp_path / "store", 1)
+    back_up(store, tmp_path / "b.tar.gz")
+    url = postgres_server.new_database()
+    restore(tmp_path / "b.tar.gz", tmp_path / "again", url)
+    with open_rag(tmp_path / "again", url) as rag:
+        assert rag.verify().problems == () and len(rag.reports()) == 2
+
+
+@BOTH_ENGINES
+def test_a_database_that_holds_a_catalog_is_not_restored_into(store, catalog_url, tmp_path, postgres_server):
+    back_up(store, tmp_path / "b.tar.gz", catalog_url)
+    url = postgres_server.new_database()
+    restore(tmp_path / "b.tar.gz", tmp_path / "again", url)
+    with pytest.raises(StoreError, match="Name an empty database in RAG_CATALOG_URL"):
+        restore(tmp_path / "b.tar.gz", tmp_path / "new", url)
+    assert not (tmp_path / "new").exists() and not list(tmp_path.glob(".restore-*"))
+
+
+RESTORE = """
+import sys
+from pathlib import Path
+from pydantic import SecretStr
+from rag.backup import restore
+print(flush=True)
+restore(Path(sys.argv[1]), Path(sys.argv[2]), SecretStr(sys.argv[3]))
+"""
+
+
+def test_a_kill_during_a_restore_leaves_a_whole_catalog_or_none(store, tmp_path, postgres_server):
+    archive = tmp_path / "b.tar.gz"
+    back_up(store, archive)
+    lost = tries = 0
+    for delay in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6):
+        url = postgres_server.new_database()
+        command = [sys.executable, "-c", RESTORE, archive, tmp_path / "again", url.get_secret_value()]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
         process.stdout.readline()
         time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        killed = process.wait() == -signal.SIGKILL
+        process.kill()
+        tries += process.wait() == -signal.SIGKILL
         process.stdout.close()
-        assert not killed or archive.read_bytes() == before
+        try:
+            with open_rag(tmp_path / "again", url) as rag:
+                lost += len(rag.reports()) != 4 or bool(rag.verify().problems)
+        except StoreDamaged:  # there is none: it can be done again
+            shutil.rmtree(tmp_path / "again", ignore_errors=True)
+            restore(archive, tmp_path / "again", url)
+        shutil.rmtree(tmp_path / "again")
+    count_fault("SIGKILL during a restore into PostgreSQL", tries=tries, losses=lost)
+    assert lost == 0
+    assert not list(tmp_path.glob(".restore-*"))
 
 
 def test_the_commands_tell_what_they_did(store, tmp_path, capsys, monkeypatch):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from fault_tally import count_fault
+from released_stores import RELEASED, released_store
 
 from rag.catalog import Catalog
 from rag.catalog.schema import SCHEMA_VERSION
@@ -19,9 +20,6 @@ from rag.pipeline import Rag
 from rag.settings import load_settings
 
 ROOT = Path(__file__).parent.parent
-STORES = Path(__file__).parent / "stores"
-RELEASED = {1: STORES / "version-1.sql", 2: STORES / "version-2.sql"}
-
 OPEN = "import sys; from pathlib import Path; from rag.catalog import Catalog; Catalog.open(Path(sys.argv[1])).close()"
 KILLED_AT = """
 import os, signal, sys
@@ -37,14 +35,6 @@ def count(connection, cursor, statement, *rest):
         os.kill(os.getpid(), signal.SIGKILL)
 Catalog.open(Path(sys.argv[1])).close()
 """
-
-
-def released_store(folder, version):
-    """Make a store as a released version made it; the file was written by that version's own code."""
-    folder.mkdir(parents=True)
-    with closing(sqlite3.connect(folder / "catalog.sqlite")) as connection:
-        connection.executescript(RELEASED[version].read_text(encoding="utf-8"))
-    return folder
 
 
 def version_of(store):

@@ -72,7 +72,8 @@ class PostgresDatabase(Database):
             )
 
     def begin_writing(self, connection: Connection) -> None:
-        """Wait for the writer before, for so long as ``lock_timeout`` says."""
+        """Wait for the writer before; a commit is on the server's disk when it is told, however the server is set."""
+        connection.execute(text("SET LOCAL synchronous_commit = on"))
         connection.execute(text(f"SET LOCAL lock_timeout = '{_WAIT_S}s'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:space, :name)"), {"space": _LOCKS, "name": _WRITING})
 

@@ -81,9 +81,7 @@ class Catalog:
         return catalog
 
     def _prepare(self, built_with: BuiltWith | None, create: bool) -> None:
-        with self.database.translated(), self.database.engine.connect() as connection:
-            known = inspect(connection).has_table(schema.meta.name)
-        if not known:
+        if not (self.database.exists() and self._has_tables()):
             self._create_if_new(create)
         bring_up(self.database)
         if built_with is None:
@@ -96,6 +94,10 @@ class Catalog:
                 self._set_built_with(built_with)
         elif stored != asdict(built_with):
             raise ModelMismatch(_mismatch(self.store, stored, asdict(built_with)))
+
+    def _has_tables(self) -> bool:
+        with self.database.reading() as connection:
+            return inspect(connection).has_table(schema.meta.name)
 
     def _create_if_new(self, create: bool) -> None:
         """Make the tables, but not where indexes tell that there was a catalog: it is lost, and must not seem empty."""
