@@ -78,8 +78,7 @@ class Rag:
         self._embedder = load_embedder(settings)
         self._catalog = Catalog.open(settings.store, BuiltWith.of(self._embedder, settings), create=create)
         self._index = Index.open(self._catalog, owner=owner)
-        if owner:
-            self._index.sync()
+        self._unsynced = self._index.try_sync() if owner else ()
         self._corpus = Corpus(self._catalog)
         retriever = Retriever(self._catalog, self._index, self._corpus, lambda: self._embedder, top_k=settings.top_k)
         self._engine = ExtractiveEngine(self._corpus, retriever)
@@ -87,8 +86,14 @@ class Rag:
         self._writing = threading.RLock()
         self._observers: list[Observer] = []
         self._uploads = Uploads(
-            self._catalog, int(settings.max_file_mb * 1024 * 1024), lambda paths: self.ingest(paths), self._forget
+            self._catalog,
+            int(settings.max_file_mb * 1024 * 1024),
+            settings.wait_s,
+            lambda paths: self.ingest(paths),
+            self._forget,
         )
+        if owner:
+            self._uploads.recover()
 
     def __enter__(self) -> Self:
         """Return itself; leaving closes it."""
@@ -157,11 +162,11 @@ class Rag:
         Raises:
             CitationError: there is no such report.
         """
-        with self._writing:
+        held = [record.path for record in self._catalog.files().values() if record.report_id == report_id]
+        with self._uploads.removing(held), self._writing:
             records = remove_report(report_id, self._catalog, self._index)
         if not records:
             raise _no_report(report_id)
-        self._uploads.remove(records)
         return tuple(record.source for record in records)
 
     def _forget(self, paths: Sequence[str]) -> None:
@@ -390,7 +395,7 @@ class Rag:
     @property
     def notes(self) -> tuple[str, ...]:
         """What opening the store mended or could not have."""
-        return self._index.notes
+        return (*self._index.notes, *self._unsynced)
 
     @property
     def embedder(self) -> Embedder:

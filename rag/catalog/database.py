@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,21 +14,23 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 
-from rag.errors import StoreDamaged, StoreError, StoreLocked
+from rag.errors import StoreDamaged, StoreError, StoreFull, StoreLocked, StoreReadOnly
 
 CATALOG_FILE = "catalog.sqlite"
 _BUSY_MS = 30_000
 _MMAP_BYTES = 64 << 20
 """Of the file, so much is mapped into memory; more is no faster, and counts as the process's own."""
+_ROOM_BYTES = 64 << 10
+"""With less space than this, SQLite cannot make the shared-memory file that it opens a written database with."""
 
 
 def open_engine(path: Path) -> Engine:
-    """Return an engine for the SQLite file, read-only where its folder does not let us write.
+    """Return an engine for the SQLite file, read-only where its folder or a full disk does not let us write.
 
     Write-ahead logging lets questions be answered while an ingest writes. ``synchronous=FULL`` costs one disk flush
     a report, nothing beside its embedding, and keeps a report that was told as in even through a power cut.
     """
-    writable = os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
+    writable = may_write(path) and not (path.exists() and _is_crowded_out(path))
     url = URL.create("sqlite", database=str(path)) if writable else _read_only_url(path)
     engine = create_engine(url, connect_args={"timeout": _BUSY_MS / 1000, "check_same_thread": False})
 
@@ -46,6 +49,23 @@ def open_engine(path: Path) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
+
+
+def may_write(path: Path) -> bool:
+    """Say whether permissions let us write a database."""
+    return os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
+
+
+def is_full(path: Path) -> bool:
+    """Say whether the disk of a file is as good as full."""
+    try:
+        return shutil.disk_usage(path.parent).free < _ROOM_BYTES
+    except OSError:
+        return False
+
+
+def _is_crowded_out(path: Path) -> bool:
+    return is_full(path) and not path.with_name(f"{path.name}-shm").exists()
 
 
 def _read_only_url(path: Path) -> URL:
@@ -90,14 +110,30 @@ def translated(path: Path) -> Iterator[None]:
                 f"The catalog {str(path)!r} is damaged ({reason}). Put a backup copy of the store in its place, or "
                 "move the folder away and run `python ingest.py` on your reports again."
             ) from error
-        if "full" in reason:
-            raise StoreError(
+        if ran_full(reason, path):
+            raise StoreFull(
                 f"No space left for the catalog {str(path)!r}. Nothing told as in is lost; free some space, then run "
                 "the same command again."
             ) from error
         if "readonly" in reason or "read-only" in reason:
-            raise StoreError(
+            raise StoreReadOnly(
                 f"The catalog {str(path)!r} cannot be written: its folder is read-only. Change its permissions, or "
                 "name another folder with --store."
             ) from error
-        raise StoreError(f"The catalog {str(path)!r} cannot be used: {reason}.") from error
+        raise StoreError(
+            f"The catalog {str(path)!r} cannot be used: {reason}. Check the disk, and the permissions of its folder."
+        ) from error
+
+
+def ran_full(reason: str, path: Path) -> bool:
+    """Say whether a database failed because its disk is full, which SQLite tells in several ways.
+
+    Args:
+        reason: What SQLite said.
+        path: The database.
+    """
+    if "is full" in reason:
+        return True
+    if "readonly" in reason or "read-only" in reason:
+        return may_write(path) and is_full(path)  # opened for reading only, see ``open_engine``
+    return ("disk I/O" in reason or "unable to open" in reason) and is_full(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import uuid
 from array import array
 from collections.abc import Collection
@@ -127,7 +128,11 @@ def save(index: LexicalIndex, catalog: Catalog) -> None:
         return
     try:
         directory = f"bm25-{uuid.uuid4().hex[:12]}"
-        _write_arrays(index, parent / directory)
+        try:
+            _write_arrays(index, parent / directory)
+        except BaseException:
+            shutil.rmtree(parent / directory, ignore_errors=True)  # where space is short, half an index takes it up
+            raise
         write_state(parent / STATE, IndexState(directory, catalog.catalog_id(), index.changed, len(index.ids)))
         delete_others(parent, "bm25-*", keep=directory)
     finally:

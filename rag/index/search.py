@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -13,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.catalog import Catalog
-from rag.errors import StoreError, StoreLocked
+from rag.errors import RagError, StoreError, StoreFull, StoreLocked, StoreReadOnly
 from rag.index import exact, lexical
 from rag.index.lexical import LexicalIndex
 from rag.index.vector import VectorIndex
@@ -161,13 +164,23 @@ class Index:
             StoreError: the disk is full or the folder read-only.
         """
         self._owns_vector = self._owns_vector or (self._wants_vector and self._vector.acquire())
-        try:
+        with self._writing():
             if self._owns_vector:
                 self._vector.sync()
             if not lexical.is_current(self._catalog):
                 self._save_lexical()
-        except OSError as error:
-            raise self._unwritable(error) from error
+
+    def try_sync(self) -> tuple[str, ...]:
+        """Do as ``sync`` does, as far as the indexes can be written; what could not be is told, and mended later.
+
+        For whoever has changed the catalog already: answers are right without the indexes on disk.
+        """
+        try:
+            self.sync()
+        except StoreError as error:
+            _log.warning("%s", error)
+            return (str(error),)
+        return ()
 
     def follow(self) -> None:
         """Bring the vector index up to the catalog in the middle of a long run, the lexical one now and then.
@@ -181,10 +194,8 @@ class Index:
         if self._catalog.chunk_count() >= _DOUBLED * lexical.saved_rows(self._catalog):
             self.sync()
         elif self._owns_vector:
-            try:
+            with self._writing():
                 self._vector.sync()
-            except OSError as error:
-                raise self._unwritable(error) from error
 
     def _save_lexical(self) -> None:
         with self._lexical_lock:
@@ -211,20 +222,36 @@ class Index:
         """
         self._owns_vector = self._owns_vector or self._vector.acquire()
         if not self._owns_vector:
+            if not os.access(self._catalog.store, os.W_OK):
+                raise self._unwritable(PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
             raise StoreLocked(
                 f"The vector index of {str(self._catalog.store)!r} is in use by {self._vector.holder()}. Stop that "
                 "program, then run `python -m rag rebuild` again."
             )
-        try:
+        with self._writing():
             self._vector.rebuild()
             self._save_lexical()
-        except OSError as error:
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turn what goes wrong in writing into our error, whichever library says it."""
+        try:
+            yield
+        except RagError:
+            raise
+        except Exception as error:
             raise self._unwritable(error) from error
 
-    def _unwritable(self, error: OSError) -> StoreError:
-        return StoreError(
-            f"The indexes in {str(self._catalog.store)!r} cannot be written: {error.strerror or error}. No report is "
-            "lost. Free some space or change the folder's permissions, then run `python -m rag rebuild`."
+    def _unwritable(self, error: Exception) -> StoreError:
+        number = error.errno if isinstance(error, OSError) else None
+        kind, advice = StoreError, "Free some space or change the folder's permissions"
+        if number == errno.ENOSPC or "disk is full" in str(error):
+            kind, advice = StoreFull, "Free some space"
+        elif number in (errno.EROFS, errno.EACCES, errno.EPERM):
+            kind, advice = StoreReadOnly, "Change the folder's permissions"
+        return kind(
+            f"The indexes in {str(self._catalog.store)!r} cannot be written: {os.strerror(number) if number else error}"
+            f". No report is lost. {advice}, then run `python -m rag rebuild`."
         )
 
     def verify(self) -> Verification:
@@ -232,6 +259,10 @@ class Index:
         found = [*self._catalog.check(), *lexical.problems(self._catalog)]
         self._owns_vector = self._owns_vector or self._vector.acquire()
         if not self._owns_vector:
-            held = f"The vector index is in use by {self._vector.holder()} and was not checked."
-            return Verification(tuple(found), (held,))
+            return Verification(tuple(found), (f"{self._unowned()}, and was not checked.",))
         return Verification(tuple(found + self._vector.problems()))
+
+    def _unowned(self) -> str:
+        if not os.access(self._catalog.store, os.W_OK):
+            return "The vector index can only be opened where it may be written; the store is read-only"
+        return f"The vector index is in use by {self._vector.holder()}"

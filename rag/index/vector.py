@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
+import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -147,11 +149,15 @@ class VectorIndex:
         self._abandon()
         directory = self._next_directory()
         changed, tables, _ = self._catalog.changes_since(-1)
-        with self._writing():
-            collection = ChromaCollection(self._store / directory)
-            for table in tables:
-                _upsert(collection, table, self._catalog.metas())
-            self._record(IndexState(directory, self._catalog.catalog_id(), changed, collection.count()))
+        try:
+            with self._writing():
+                collection = ChromaCollection(self._store / directory)
+                for table in tables:
+                    _upsert(collection, table, self._catalog.metas())
+                self._record(IndexState(directory, self._catalog.catalog_id(), changed, collection.count()))
+        except BaseException:
+            shutil.rmtree(self._store / directory, ignore_errors=True)  # half an index takes up what space is left
+            raise
         self._collection = collection
         delete_others(self._store, "chroma-*", keep=directory)
 
@@ -161,7 +167,8 @@ class VectorIndex:
 
     def _abandon(self) -> None:
         """Let go of the folder without trusting it again."""
-        self._mark("write")
+        with contextlib.suppress(OSError):  # on a full disk the mark ``open`` stays, and a child tries the folder first
+            self._mark("write")
         if self._collection is not None:
             collection, self._collection = self._collection, None
             try:

@@ -1,0 +1,113 @@
+"""Commands as processes of their own, begun in a moment: forked off a server that has imported everything."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import resource
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+LARGEST_FILE = 1 << 30  # a broken vector index has been seen to write a 72 GB file
+HASH_MODEL = {"RAG_EMBEDDING_MODEL": "hash", "RAG_CHUNK_TOKENS": "64", "PYTHONIOENCODING": "utf-8"}
+NOBODY = 65534
+
+_FORKING = multiprocessing.get_context("forkserver")
+_FORKING.set_forkserver_preload(["ingest", "rag.__main__", "evaluate", "chromadb"])
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left: its exit code (minus the signal that ended it), and all that it printed."""
+
+    code: int | None
+    out: str
+    err: str
+
+    @property
+    def told(self) -> str:
+        return self.out + self.err
+
+    def lines(self, *beginnings: str) -> set[str]:
+        """Return the sources told in lines that begin so, as ``ingest.py --verbose`` prints them."""
+        found = (line.partition(" ") for line in self.out.splitlines())
+        return {rest for first, space, rest in found if space and first in beginnings}
+
+
+class Command:
+    """A command under way: ``Command("ingest", folder, "--store", store)``, ``Command("rag.__main__", "verify")``."""
+
+    def __init__(self, module: str, *arguments: object, user: int | None = None, **environment: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="fault-command-"))
+        given = (module, [str(argument) for argument in arguments], {**os.environ, **HASH_MODEL, **environment}, user)
+        self.process = _FORKING.Process(target=_main, args=(*given, str(self.folder)), daemon=True)
+        with _importable():
+            self.process.start()
+
+    def printed(self) -> str:
+        """Return what it has printed so far."""
+        path = self.folder / "out"
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+    def kill(self) -> bool:
+        """End it with SIGKILL; say whether it was still at work."""
+        self.process.kill()
+        return self.done().code == -9
+
+    def done(self, seconds: float = 120) -> Done:
+        """Wait for its end."""
+        self.process.join(seconds)
+        if self.process.exitcode is None:
+            self.process.kill()
+            self.process.join()
+        streams = [self.folder / name for name in ("out", "err")]
+        texts = [path.read_text(encoding="utf-8", errors="replace") if path.exists() else "" for path in streams]
+        return Done(self.process.exitcode, *texts)
+
+
+def run(module: str, *arguments: object, user: int | None = None, **environment: str) -> Done:
+    """Run a command to its end; whatever happens to it, its user sees no traceback."""
+    done = Command(module, *arguments, user=user, **environment).done()
+    assert "Traceback" not in done.told, done.told
+    return done
+
+
+def rag(*arguments: object, **options: object) -> Done:
+    """Run ``python -m rag …``."""
+    return run("rag.__main__", *arguments, **options)
+
+
+class _importable:
+    """Lets the server that forks find the project's modules, however pytest was started."""
+
+    def __enter__(self) -> None:
+        self._before = os.environ.get("PYTHONPATH")
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = self._before
+
+
+def _main(module: str, arguments: Sequence[str], environment: Mapping[str, str], user: int | None, folder: str) -> None:
+    for number, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT, 0o666), number)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
+    if user is not None:
+        os.setgroups([])
+        os.setgid(user)
+        os.setuid(user)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = [module, *arguments]
+    code = importlib.import_module(module).main(list(arguments))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # threads of a library must not keep it, as they don't keep a command from its end
