@@ -114,7 +114,10 @@ def restore(archive: Path, store: Path) -> Manifest:
     except (tarfile.TarError, EOFError) as error:
         raise StoreDamaged(f"{str(archive)!r} is no backup, or only part of one: {error}. Use another copy.") from error
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"{str(archive)!r} could not be restored to {str(store)!r}: {error}.") from error
+        raise StoreError(
+            f"{str(archive)!r} could not be restored to {str(store)!r}: {error}. Nothing was left behind. Free some "
+            "space, or name another folder with --store."
+        ) from error
     return manifest
 
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import os
+import re
 import resource
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 ROOT = Path(__file__).parent.parent
 LARGEST_FILE = 1 << 30  # a broken vector index has been seen to write a 72 GB file
@@ -18,7 +24,7 @@ HASH_MODEL = {"RAG_EMBEDDING_MODEL": "hash", "RAG_CHUNK_TOKENS": "64", "PYTHONIO
 NOBODY = 65534
 
 _FORKING = multiprocessing.get_context("forkserver")
-_FORKING.set_forkserver_preload(["ingest", "rag.__main__", "evaluate", "chromadb"])
+_FORKING.set_forkserver_preload(["ingest", "rag.__main__", "evaluate", "app", "chromadb"])
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,52 @@ class Command:
         return Done(self.process.exitcode, *texts)
 
 
+class App:
+    """``app.py`` serving a store; ``post`` and ``ask`` speak to it as a program, ``page`` as its own page does."""
+
+    def __init__(self, store: Path, **options: object) -> None:
+        self.command = Command("app", "--store", store, "--port", "0", **options)
+        until = time.monotonic() + 120
+        while not (found := re.search(r"http://\S+", self.command.printed())):
+            assert self.command.process.is_alive() and time.monotonic() < until, self.command.done(1).told
+            self.command.process.join(0.02)
+        self.url = found[0]
+        self.client = httpx.Client(base_url=self.url, timeout=60)
+        self.page = httpx.Client(base_url=self.url, timeout=60, headers={"Origin": self.url})
+
+    def upload(self, *files: tuple[str, str]) -> httpx.Response:
+        return self.client.post("/api/v1/reports", files=[("files", (name, text.encode())) for name, text in files])
+
+    def ask(self, question: str) -> dict[str, Any]:
+        response = self.client.post("/api/v1/ask", json={"question": question})
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def stop(self) -> Done:
+        """End it as a service manager does; what it said must hold no traceback."""
+        self.command.process.terminate()
+        done = self.command.done(30)
+        assert done.code == 0 and "Traceback" not in done.told, done.told
+        return done
+
+    def kill(self) -> None:
+        """End it with SIGKILL, and with it what it was doing."""
+        self.command.kill()
+
+
+@contextmanager
+def served(store: Path, **options: object) -> Iterator[App]:
+    """Serve a store for a while."""
+    app = App(store, **options)
+    try:
+        yield app
+    finally:
+        app.client.close()
+        app.page.close()
+        if app.command.process.is_alive():
+            app.stop()
+
+
 def run(module: str, *arguments: object, user: int | None = None, **environment: str) -> Done:
     """Run a command to its end; whatever happens to it, its user sees no traceback."""
     done = Command(module, *arguments, user=user, **environment).done()
@@ -110,4 +162,4 @@ def _main(module: str, arguments: Sequence[str], environment: Mapping[str, str],
     code = importlib.import_module(module).main(list(arguments))
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)  # threads of a library must not keep it, as they don't keep a command from its end
+    sys.exit(code)
