@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rag.catalog import CATALOG_FILE
+from rag.catalog.database import read_only_uri
 from rag.errors import StoreDamaged, StoreError
 from rag.uploads import FOLDER as UPLOADS
 
@@ -58,9 +59,9 @@ def back_up(store: Path, archive: Path) -> Manifest:
     Raises:
         StoreError: there is no store, or something cannot be read or written.
     """
-    if not (store / CATALOG_FILE).is_file():
-        raise StoreError(f"No store in {str(store)!r}. Name one with --store.")
     try:
+        if not (store / CATALOG_FILE).is_file():
+            raise StoreError(f"No store in {str(store)!r}. Name one with --store.")
         with tempfile.TemporaryDirectory(prefix=".backup-", dir=archive.absolute().parent) as folder:
             copy = Path(folder, "store")
             _copy(store, copy)
@@ -78,8 +79,8 @@ def back_up(store: Path, archive: Path) -> Manifest:
             os.replace(written, archive)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(
-            f"The backup {str(archive)!r} could not be made: {error}. Nothing was left behind; free some space or name "
-            "another file."
+            f"The backup {str(archive)!r} could not be made: {error}. Nothing was left behind; free some space, give "
+            "permission to read the store, or name another file."
         ) from error
     return manifest
 
@@ -132,7 +133,7 @@ def _copy(store: Path, copy: Path) -> None:
     shutil.copytree(store, copy, ignore=shutil.ignore_patterns(*DERIVED, *databases))
     for name in databases:
         with (
-            closing(sqlite3.connect(f"file:{(store / name).absolute()}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(read_only_uri((store / name).absolute()), uri=True)) as source,
             closing(sqlite3.connect(copy / name)) as target,
         ):
             source.backup(target)

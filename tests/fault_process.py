@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import multiprocessing
 import os
@@ -21,7 +22,6 @@ import httpx
 ROOT = Path(__file__).parent.parent
 LARGEST_FILE = 1 << 30  # a broken vector index has been seen to write a 72 GB file
 HASH_MODEL = {"RAG_EMBEDDING_MODEL": "hash", "RAG_CHUNK_TOKENS": "64", "PYTHONIOENCODING": "utf-8"}
-NOBODY = 65534
 
 _FORKING = multiprocessing.get_context("forkserver")
 _FORKING.set_forkserver_preload(["ingest", "rag.__main__", "evaluate", "app", "chromadb"])
@@ -48,9 +48,14 @@ class Done:
 class Command:
     """A command under way: ``Command("ingest", folder, "--store", store)``, ``Command("rag.__main__", "verify")``."""
 
-    def __init__(self, module: str, *arguments: object, user: int | None = None, **environment: str) -> None:
+    def __init__(self, module: str, *arguments: object, obedient: bool = False, **environment: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="fault-command-"))
-        given = (module, [str(argument) for argument in arguments], {**os.environ, **HASH_MODEL, **environment}, user)
+        given = (
+            module,
+            [str(argument) for argument in arguments],
+            {**os.environ, **HASH_MODEL, **environment},
+            obedient,
+        )
         self.process = _FORKING.Process(target=_main, args=(*given, str(self.folder)), daemon=True)
         with _importable():
             self.process.start()
@@ -122,9 +127,9 @@ def served(store: Path, **options: object) -> Iterator[App]:
             app.stop()
 
 
-def run(module: str, *arguments: object, user: int | None = None, **environment: str) -> Done:
+def run(module: str, *arguments: object, obedient: bool = False, **environment: str) -> Done:
     """Run a command to its end; whatever happens to it, its user sees no traceback."""
-    done = Command(module, *arguments, user=user, **environment).done()
+    done = Command(module, *arguments, obedient=obedient, **environment).done()
     assert "Traceback" not in done.told, done.told
     return done
 
@@ -132,6 +137,23 @@ def run(module: str, *arguments: object, user: int | None = None, **environment:
 def rag(*arguments: object, **options: object) -> Done:
     """Run ``python -m rag …``."""
     return run("rag.__main__", *arguments, **options)
+
+
+def unprivileged() -> dict[str, Any]:
+    """Return the option under which a command obeys permissions, which root does not."""
+    return {"obedient": True}
+
+
+def _obey_permissions() -> None:
+    """Give up the capabilities by which root reads and writes what its permissions forbid."""
+    if os.geteuid():
+        return
+    header, data = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    system = ctypes.CDLL(None, use_errno=True)
+    assert system.capget(header, data) == 0, os.strerror(ctypes.get_errno())
+    for place in (0, 1):  # effective and permitted: CAP_DAC_OVERRIDE is 1, CAP_DAC_READ_SEARCH 2
+        data[place] &= ~0b110
+    assert system.capset(header, data) == 0, os.strerror(ctypes.get_errno())
 
 
 class _importable:
@@ -148,14 +170,12 @@ class _importable:
             os.environ["PYTHONPATH"] = self._before
 
 
-def _main(module: str, arguments: Sequence[str], environment: Mapping[str, str], user: int | None, folder: str) -> None:
+def _main(module: str, arguments: Sequence[str], environment: Mapping[str, str], obedient: bool, folder: str) -> None:
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT, 0o666), number)
     resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
-    if user is not None:
-        os.setgroups([])
-        os.setgid(user)
-        os.setuid(user)
+    if obedient:
+        _obey_permissions()
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = [module, *arguments]

@@ -1,4 +1,4 @@
-"""The application while its disk is full: it answers, says of changes that they cannot be kept, and recovers by itself."""
+"""The application while its disk is full: it answers, says what it cannot keep, and recovers by itself."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ def test_uploads_deletions_and_corrections_are_whole_or_refused_and_answers_go_o
                 assert response.status_code == 507 and "free some space" in response.json()["next"], response.text
                 told = {}
             refused += response.status_code != 200
+            count_fault("disk full during upload", tries=response.status_code != 200)
             page = app.page.post("/reports", files=[("files", ("白沙.txt", report("白沙", edition).encode()))])
             assert page.status_code == 200 or "ree some space" in page.text, page.text
             kept, stored = uploaded(store), editions(store)
@@ -178,9 +179,8 @@ def test_an_evaluation_run_is_kept_whole_or_not_at_all(disk):
         disk.leave(free)
         saved = save_run(disk.folder, result(number))
         names = {run.name for run in list_runs(disk.folder)}
-        count_fault(
-            "disk full during evaluation", losses=(saved is not None) != (f"2024010100000{number}-g.json" in names)
-        )
-        assert (saved.name if saved else None) == (f"2024010100000{number}-g.json" if saved else None)
+        listed = f"2024010100000{number}-g.json" in names
+        count_fault("disk full during evaluation", losses=(saved is not None) != listed)
+        assert (saved is not None) == listed
         assert {path.name for path in (disk.folder / "evaluations").iterdir()} == names
         disk.relieve()

@@ -68,6 +68,12 @@ def _is_crowded_out(path: Path) -> bool:
     return is_full(path) and not path.with_name(f"{path.name}-shm").exists()
 
 
+def read_only_uri(path: Path) -> str:
+    """Return the address by which SQLite opens a database for reading, also where it may not write beside it."""
+    flags = "" if may_write(path) and not is_full(path) else _read_only_url(path).query.get("immutable", "")
+    return f"file:{quote(str(path))}?mode=ro{'&immutable=1' if flags else ''}"
+
+
 def _read_only_url(path: Path) -> URL:
     """A read-only folder has no place for the shared-memory file, which only a log with content needs."""
     log = path.with_name(f"{path.name}-wal")

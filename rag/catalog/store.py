@@ -54,7 +54,7 @@ class Catalog:
         store = store.absolute()
         if create:
             _make_folder(store)
-        elif not (store / CATALOG_FILE).exists():
+        if not _exists(store / CATALOG_FILE) and not create:
             raise StoreError(
                 f"There is no store in {str(store)!r}. Build one with `python ingest.py PATH… --store {store}`, or "
                 "name another folder (--store or RAG_STORE)."
@@ -336,6 +336,16 @@ def _mismatch(store: Path, found: BuiltWith, wanted: BuiltWith) -> str:
         if getattr(found, name) != getattr(wanted, name)
     ]
     return f"The store {str(store)!r} was built with other settings: {'; '.join(sides)}. {_WAY_OUT}"
+
+
+def _exists(catalog: Path) -> bool:
+    try:
+        return catalog.exists()
+    except OSError as error:
+        raise StoreError(
+            f"The store {str(catalog.parent)!r} cannot be read: {error.strerror}. Give this user permission to read "
+            "the folder, or name another with --store."
+        ) from error
 
 
 def _make_folder(store: Path) -> None:

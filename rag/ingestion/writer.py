@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rag.catalog import WRITER_LOCK, ProcessLock
-from rag.errors import StoreError, StoreLocked
+from rag.errors import StoreError, StoreLocked, StoreReadOnly
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def one_writer(store: Path) -> Iterator[None]:
 
 def _refusal(store: Path, lock: ProcessLock) -> StoreError:
     if not os.access(store, os.W_OK):
-        return StoreError(
+        return StoreReadOnly(
             f"The store {str(store)!r} is read-only. Change its permissions, or name another folder with --store."
         )
     return StoreLocked(
