@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import re
 import resource
+import shutil
 import sys
 import tempfile
 import time
@@ -50,13 +51,9 @@ class Command:
 
     def __init__(self, module: str, *arguments: object, obedient: bool = False, **environment: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="fault-command-"))
-        given = (
-            module,
-            [str(argument) for argument in arguments],
-            {**os.environ, **HASH_MODEL, **environment},
-            obedient,
-        )
-        self.process = _FORKING.Process(target=_main, args=(*given, str(self.folder)), daemon=True)
+        given = ([str(argument) for argument in arguments], {**os.environ, **HASH_MODEL, **environment}, obedient)
+        self.process = _FORKING.Process(target=_main, args=(module, *given, str(self.folder)), daemon=True)
+        self._done: Done | None = None
         with _importable():
             self.process.start()
 
@@ -72,13 +69,16 @@ class Command:
 
     def done(self, seconds: float = 120) -> Done:
         """Wait for its end."""
-        self.process.join(seconds)
-        if self.process.exitcode is None:
-            self.process.kill()
-            self.process.join()
-        streams = [self.folder / name for name in ("out", "err")]
-        texts = [path.read_text(encoding="utf-8", errors="replace") if path.exists() else "" for path in streams]
-        return Done(self.process.exitcode, *texts)
+        if self._done is None:
+            self.process.join(seconds)
+            if self.process.exitcode is None:
+                self.process.kill()
+                self.process.join()
+            streams = [self.folder / name for name in ("out", "err")]
+            texts = [path.read_text(encoding="utf-8", errors="replace") if path.exists() else "" for path in streams]
+            self._done = Done(self.process.exitcode, *texts)
+            shutil.rmtree(self.folder)
+        return self._done
 
 
 class App:
