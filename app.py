@@ -100,7 +100,7 @@ def _conversations(settings: Settings) -> Conversations:
 
 
 def _serve(settings: Settings, listener: socket.socket) -> int:
-    rag = Rag(settings, owner=True)
+    rag = Rag(settings, owner=True, follow=True)
     conversations = _conversations(settings)
     try:
         if not rag.reports():

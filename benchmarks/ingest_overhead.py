@@ -80,7 +80,7 @@ def _seconds_to_embed(texts: list[str], embedder: Embedder) -> float:
 def _ingest(paths: list[Path], settings: Settings, embedder: Embedder) -> IngestSummary:
     built_with = BuiltWith.of(embedder, settings)
     with (
-        Catalog.open(settings.store, built_with, create=True) as catalog,
+        Catalog.open(settings.store, built_with, create=True, url=settings.catalog_url) as catalog,
         Index.open(catalog, owner=True) as index,
     ):
         return ingest(paths, settings=settings, catalog=catalog, index=index, embedder=embedder)

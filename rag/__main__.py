@@ -189,14 +189,16 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _backup(options: argparse.Namespace) -> int:
-    manifest = back_up(load_settings(store=options.store).store, options.archive)
+    settings = load_settings(store=options.store)
+    manifest = back_up(settings.store, options.archive, settings.catalog_url)
     _print(asdict(manifest) if options.json else f"{manifest.reports} reports in {options.archive}.")
     return EXIT_OK
 
 
 def _restore(options: argparse.Namespace) -> int:
-    store = load_settings(store=options.store).store
-    manifest = restore(options.archive, store)
+    settings = load_settings(store=options.store)
+    store = settings.store
+    manifest = restore(options.archive, store, settings.catalog_url)
     with _open(options, owner=True) as rag:  # builds the indexes
         problems = rag.verify().problems
     told = [f"{manifest.reports} reports of {manifest.made} in {store}.", *(f"problem: {item}" for item in problems)]

@@ -18,7 +18,7 @@ from rag.embedding import Embedder, load_embedder
 from rag.errors import CitationError, QuestionError
 from rag.fact_listing import CitedFact, about, with_citations
 from rag.generation import Generated, Generation
-from rag.index import Index, Verification
+from rag.index import Follower, Index, Verification
 from rag.ingestion import IngestEvent, correct_report, ingest, remove_files, remove_report
 from rag.questions import Question, analyse
 from rag.questions.analysis import LONGEST_QUESTION, language_of
@@ -67,18 +67,21 @@ class Rag:
     Args:
         settings: The settings; the store must exist unless ``create``.
         create: Make the store if there is none.
-        owner: Take the vector index's directory for this process if it is free (the app, ingestion, rebuilding).
+        owner: Take the vector index for this process if it is free (the app, ingestion, rebuilding).
+        follow: Keep up with what other processes write, in the background, for as long as it is open (the app).
 
     Raises:
         StoreError: the store does not exist, is damaged, or was built with another model.
     """
 
-    def __init__(self, settings: Settings, *, create: bool = False, owner: bool = False) -> None:
+    def __init__(self, settings: Settings, *, create: bool = False, owner: bool = False, follow: bool = False) -> None:
         self.settings = settings
         self._embedder = load_embedder(settings)
-        self._catalog = Catalog.open(settings.store, BuiltWith.of(self._embedder, settings), create=create)
-        self._index = Index.open(self._catalog, owner=owner)
-        self._unsynced = self._index.try_sync() if owner else ()
+        built_with = BuiltWith.of(self._embedder, settings)
+        self._catalog = Catalog.open(settings.store, built_with, create=create, url=settings.catalog_url)
+        self._index = Index.open(self._catalog, owner=owner, chroma_url=settings.chroma_url)
+        self._follower = Follower(self._index) if follow else None
+        self._unsynced = self._index.try_sync() if owner and not follow else ()
         self._corpus = Corpus(self._catalog)
         retriever = Retriever(self._catalog, self._index, self._corpus, lambda: self._embedder, top_k=settings.top_k)
         self._engine = ExtractiveEngine(self._corpus, retriever)
@@ -107,6 +110,8 @@ class Rag:
 
     def close(self) -> None:
         """Close the indexes and the catalog."""
+        if self._follower is not None:
+            self._follower.stop()
         self._index.close()
         self._catalog.close()
 

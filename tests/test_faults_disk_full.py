@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 from fault_process import Command, rag, run
-from fault_reports import answers, assert_clean, built, editions, lost, report, write_reports
+from fault_reports import QUESTION, answers, assert_clean, built, editions, lost, report, write_reports
 from fault_tally import count_fault
 from small_disk import small_disk
 
@@ -21,7 +21,7 @@ INGEST_SIZES = (
     400 << 10, 480 << 10, 500 << 10, 520 << 10, 540 << 10, 560 << 10, 600 << 10, 700 << 10, 800 << 10, 1000 << 10,
     1200 << 10, 1500 << 10, 3000 << 10,
 )  # fmt: skip
-SIZES = (0, 60 << 10, 100 << 10, 250 << 10, 600 << 10)
+SIZES = (0, 60 << 10, 250 << 10, 600 << 10)
 WAY_OUT = ("free some space", "Free some space")
 
 
@@ -65,7 +65,7 @@ def test_ingest_at_every_amount_of_space_loses_nothing_told_as_in(store, disk, t
         missing = lost(told, 1, store)
         count_fault("disk full during ingest", tries=done.code != 0, losses=missing)
         assert missing == 0 and len(editions(store)) >= 4
-        answers(store)
+        assert rag("ask", QUESTION, "--store", store).code == 0
         disk.relieve()
         again = run("ingest", tmp_path / "reports", "--store", store, "--verbose")
         assert again.code == 0, again.told

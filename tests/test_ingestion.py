@@ -16,10 +16,11 @@ from rag.settings import load_settings
 from rag.types import Filters
 
 HOLD_WRITER_LOCK = """
-import sys
-from pathlib import Path
-from rag.catalog import WRITER_LOCK, ProcessLock
-lock = ProcessLock(Path(sys.argv[1]) / WRITER_LOCK)
+from rag.catalog import WRITER_LOCK, Catalog
+from rag.settings import load_settings
+settings = load_settings()
+catalog = Catalog.open(settings.store, url=settings.catalog_url)
+lock = catalog.lock(WRITER_LOCK)
 assert lock.acquire()
 print("held", flush=True)
 sys.stdin.read()
@@ -41,11 +42,11 @@ class CountingEmbedder(HashEmbedder):
 class Workshop:
     """A folder of reports and a store."""
 
-    def __init__(self, root):
+    def __init__(self, root, catalog_url):
         self.reports, self.store = root / "reports", root / "store"
         self.reports.mkdir()
         self.embedder = CountingEmbedder()
-        self.settings = load_settings(store=self.store, embedding_model="hash")
+        self.settings = load_settings(store=self.store, embedding_model="hash", catalog_url=catalog_url)
 
     def write(self, name, *statements, office="青禾街道办事处", year=2023):
         title = f"{office}{year}年法治政府建设情况报告"
@@ -54,10 +55,17 @@ class Workshop:
         path.write_text(text, encoding="utf-8")
         return path
 
+    def open_catalog(self, built_with=None, create=False):
+        return Catalog.open(self.store, built_with, create=create, url=self.settings.catalog_url)
+
+    def environment(self):
+        url = self.settings.catalog_url
+        return os.environ | {"RAG_STORE": str(self.store), "RAG_CATALOG_URL": url.get_secret_value() if url else ""}
+
     @contextmanager
     def opened(self):
         built_with = BuiltWith.of(self.embedder, self.settings)
-        with Catalog.open(self.store, built_with, create=True) as catalog, Index.open(catalog, owner=True) as index:
+        with self.open_catalog(built_with, create=True) as catalog, Index.open(catalog, owner=True) as index:
             yield catalog, index
 
     def ingest(self, *paths, **options):
@@ -82,8 +90,8 @@ class Workshop:
 
 
 @pytest.fixture
-def workshop(tmp_path):
-    return Workshop(tmp_path)
+def workshop(tmp_path, catalog_url):
+    return Workshop(tmp_path, catalog_url)
 
 
 def test_a_folder_goes_in_whole(workshop):
@@ -243,7 +251,7 @@ def test_a_report_is_told_as_in_only_once_it_is(workshop):
 
     def check(event):
         if event.outcome == "added":
-            with Catalog.open(workshop.store) as reader:
+            with workshop.open_catalog() as reader:
                 assert event.source in [meta.source for meta in reader.report_metas()]
             told.append((event.done, event.total))
 
@@ -285,8 +293,10 @@ def test_groups_are_full_and_reports_of_all_groups_go_in(workshop, monkeypatch):
 def test_two_ingests_at_once_are_refused_with_the_process_that_is_at_it(workshop):
     workshop.write("a.txt", "办结信访案件26件。")
     workshop.ingest()
-    command = [sys.executable, "-c", HOLD_WRITER_LOCK, str(workshop.store)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+    command = [sys.executable, "-c", HOLD_WRITER_LOCK]
+    with subprocess.Popen(
+        command, env=workshop.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
         assert other.stdout.readline() == "held\n"
         with pytest.raises(StoreLocked, match=f"process {other.pid} since .* Wait for it to finish"):
             workshop.ingest()

@@ -42,12 +42,13 @@ REPORTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def rag(tmp_path_factory):
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def rag(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
     for name, text in REPORTS.items():
         (folder / name).write_text(text, encoding="utf-8")
-    settings = load_settings(store=tmp_path_factory.mktemp("store") / "s", embedding_model="hash")
+    url = None if request.param == "sqlite" else request.getfixturevalue("postgres_server").new_database()
+    settings = load_settings(store=tmp_path_factory.mktemp("store") / "s", embedding_model="hash", catalog_url=url)
     with Rag(settings, create=True, owner=True) as opened:
         summary = opened.ingest([folder])
         assert not summary.failures

@@ -5,6 +5,7 @@ import traceback
 
 import pytest
 
+from rag.catalog import Catalog
 from rag.errors import CitationError, FileTooLarge, LoadError, StoreLocked, UnsupportedFormat
 from rag.ingestion.writer import one_writer
 from rag.pipeline import Rag
@@ -121,7 +122,7 @@ def test_a_check_can_refuse_a_file_before_it_is_read(rag):
 
 def test_while_another_process_writes_nothing_is_left_behind(rag):
     upload(rag, ("青石.txt", report("青石", 26)))
-    with one_writer(rag.settings.store), pytest.raises(StoreLocked):
+    with Catalog.open(rag.settings.store) as other, one_writer(other), pytest.raises(StoreLocked):
         upload(rag, ("青石.txt", report("青石", 62)), ("白鹿.txt", report("白鹿", 3)))
     assert kept(rag) == {"青石.txt"}
     assert (rag.settings.store / "uploads" / "青石.txt").read_bytes() == report("青石", 26)

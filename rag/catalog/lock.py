@@ -20,13 +20,27 @@ class ProcessLock:
     """
 
     def __init__(self, path: Path) -> None:
-        self._lock = FileLock(path, timeout=0, thread_local=False, preserve_lock_file=True)
+        self._lock = FileLock(
+            path, timeout=0, thread_local=False, preserve_lock_file=True, on_acquired=self._keep_descriptor
+        )
+        self._descriptor: int | None = None
         self._holder = path.with_name(f"{path.name}.holder")
 
     @property
     def held(self) -> bool:
         """True while this object holds the lock."""
         return self._lock.is_locked
+
+    @property
+    def descriptor(self) -> int | None:
+        """The open file that the lock hangs on, while it is held.
+
+        A child process that inherits it keeps the lock when this process is killed, until it has ended too.
+        """
+        return self._descriptor if self.held else None
+
+    def _keep_descriptor(self, descriptor: int) -> None:
+        self._descriptor = descriptor
 
     def acquire(self) -> bool:
         """Take the lock if it is free; False if another has it, or the folder is read-only."""

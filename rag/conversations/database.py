@@ -12,7 +12,7 @@ from typing import Self
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DatabaseError
 
-from rag.catalog.database import open_engine, ran_full
+from rag.catalog.sqlite import open_engine, ran_full
 from rag.conversations import schema
 from rag.errors import ConversationError
 

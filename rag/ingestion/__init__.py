@@ -43,8 +43,10 @@ def ingest_into_store(
     overrides = read_metadata_csv(metadata) if metadata else None
     embedder = load_embedder(settings)
     with (
-        Catalog.open(settings.store, BuiltWith.of(embedder, settings), create=True) as catalog,
-        Index.open(catalog, owner=True) as index,
+        Catalog.open(
+            settings.store, BuiltWith.of(embedder, settings), create=True, url=settings.catalog_url
+        ) as catalog,
+        Index.open(catalog, owner=True, chroma_url=settings.chroma_url) as index,
     ):
         run = Run(settings, catalog, index, embedder, on_progress, stop)
         return run.take_in(paths, files, overrides, prune)

@@ -35,7 +35,7 @@ def correct_report(
         StoreLocked: another process writes the store.
         StoreError: the store cannot be written.
     """
-    with one_writer(catalog.store):
+    with one_writer(catalog):
         report = catalog.report(report_id)
         path = catalog.report_path(report_id)
         if report is None or path is None:
@@ -45,7 +45,9 @@ def correct_report(
         corrected = replace(report, meta=with_overrides(report.meta, from_stored(overrides)))
         chunks = chunk_report(corrected, max_tokens=chunk_tokens)
         texts = list(dict.fromkeys(chunk.embedding_text for chunk in chunks))
-        vectors = dict(zip(texts, embedder.embed_passages(texts) if texts else [], strict=True))
+        vectors = catalog.vectors_of_texts(texts)
+        new = [text for text in texts if text not in vectors]
+        vectors.update(zip(new, embedder.embed_passages(new) if new else [], strict=True))
         rows = [vectors[chunk.embedding_text] for chunk in chunks]
         matrix = np.stack(rows).astype(np.float32) if rows else np.empty((0, 0), np.float32)
         row = next(row for row in catalog.inventory() if row.meta.id == report_id)

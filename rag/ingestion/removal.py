@@ -16,7 +16,7 @@ def remove_report(report_id: str, catalog: Catalog, index: Index) -> tuple[FileR
         StoreLocked: another process writes the store.
         StoreError: the store cannot be written.
     """
-    with one_writer(catalog.store):
+    with one_writer(catalog):
         held = tuple(record for record in catalog.files().values() if record.report_id == report_id)
         _remove([record.path for record in held], catalog, index)
     return held
@@ -24,7 +24,7 @@ def remove_report(report_id: str, catalog: Catalog, index: Index) -> tuple[FileR
 
 def remove_files(paths: Collection[str], catalog: Catalog, index: Index) -> None:
     """Forget files; the reports that no other file holds go too. Raises as ``remove_report`` does."""
-    with one_writer(catalog.store):
+    with one_writer(catalog):
         _remove(paths, catalog, index)
 
 

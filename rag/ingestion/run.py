@@ -45,13 +45,12 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A file read and chunked, not yet embedded; ``vectors`` are those that its report already had, by text."""
+    """A file read and chunked, not yet embedded."""
 
     record: FileRecord
     format: str
     report: Report
     chunks: tuple[Chunk, ...]
-    vectors: dict[str, NDArray[np.float32]]
     replaces: bool
     notes: tuple[str, ...]
 
@@ -83,7 +82,7 @@ class Run:
     ) -> IngestSummary:
         """Do it all, under the writer lock."""
         started = time.perf_counter()
-        with one_writer(self._catalog.store):
+        with one_writer(self._catalog):
             self._take_files(files, overrides)
             if prune and not self._stop():
                 self._prune(paths)
@@ -174,17 +173,12 @@ class Run:
                 format=document.format,
                 report=report,
                 chunks=chunks,
-                vectors=self._vectors_of(known.report_id) if known else {},
                 replaces=known is not None,
                 notes=(*document.notes, *report.meta.notes),
             )
         )
         if sum(len(read.chunks) for read in self._group) >= GROUP_CHUNKS:
             self._flush()
-
-    def _vectors_of(self, report_id: str) -> dict[str, NDArray[np.float32]]:
-        """Return a stored report's vectors by the text they were made from."""
-        return self._catalog.vectors_by_text(report_id)
 
     def _duplicate(self, record: FileRecord) -> None:
         self._catalog.put_duplicate(record)
@@ -214,13 +208,10 @@ class Run:
             self._index.follow()
 
     def _embed(self, group: list[_Read]) -> dict[str, NDArray[np.float32]]:
-        """Return the vector of every text of the group; each text that is not known yet is embedded once."""
-        vectors = {text: vector for read in group for text, vector in read.vectors.items()}
-        texts = list(
-            dict.fromkeys(
-                chunk.embedding_text for read in group for chunk in read.chunks if chunk.embedding_text not in vectors
-            )
-        )
+        """Return the vector of every text of the group; one that the catalog does not know yet is embedded once."""
+        wanted = list(dict.fromkeys(chunk.embedding_text for read in group for chunk in read.chunks))
+        vectors = self._catalog.vectors_of_texts(wanted)
+        texts = [text for text in wanted if text not in vectors]
         if texts:
             started = time.perf_counter()
             matrix = self._embedder.embed_passages(texts, self._embedding_progress)
@@ -239,6 +230,9 @@ class Run:
         matrix = np.stack(rows).astype(np.float32) if rows else np.empty((0, 0), np.float32)
         try:
             self._catalog.put_report(StoredReport(read.record, read.format, read.report, read.chunks, matrix))
+        except LoadError as error:
+            self._fail(Path(read.record.path), str(error), self._known.get(read.record.path))
+            return
         except RagError:
             raise
         except Exception as error:
