@@ -15,6 +15,7 @@ from tqdm import tqdm
 from rag.errors import EmbeddingError, MetadataError, ModelMismatch, RagError, SettingsError, UnreadableFile
 from rag.ingestion import IngestEvent, ingest_into_store
 from rag.settings import load_settings
+from rag.terminal import plain_name, write_plainly
 from rag.types import IngestSummary
 
 _BAD_USAGE = (SettingsError, MetadataError, UnreadableFile, ModelMismatch, EmbeddingError)
@@ -57,6 +58,7 @@ class StopRequest:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns 0 when all files are in, 1 when some failed or it was stopped, 2 on bad usage."""
     options = _parser().parse_args(arguments)
+    write_plainly()
     stop = StopRequest()
     try:
         settings = load_settings(store=options.store)
@@ -112,7 +114,8 @@ class _Progress:
             tqdm.write(f"The store is being written by {event.detail}. Waiting for it…", file=sys.stderr)
             return
         if self._verbose:
-            print(f"{event.outcome} {event.source}{f': {event.detail}' if event.detail else ''}", flush=True)
+            detail = f": {plain_name(event.detail)}" if event.detail else ""
+            print(f"{event.outcome} {plain_name(event.source)}{detail}", flush=True)
         self._bar.total = event.total
         self._bar.n = event.done
         self._bar.refresh()
@@ -126,11 +129,11 @@ def _show(summary: IngestSummary, store: Path) -> None:
         f"({summary.embedding_seconds:.1f} s of it embedding)."
     )
     for source, original in summary.duplicates:
-        print(f"  same content: {source} = {original} (taken once)")
+        print(f"  same content: {plain_name(source)} = {plain_name(original)} (taken once)")
     for source, note in summary.notes:
-        print(f"  note: {source}: {note}")
+        print(f"  note: {plain_name(source)}: {note}")
     for failure in summary.failures:
-        print(f"  FAILED: {failure.path}: {failure.reason}")
+        print(f"  FAILED: {plain_name(failure.path)}: {failure.reason}")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from rag.serialising import (
     quote_match_to_dict,
 )
 from rag.settings import load_settings
-from rag.terminal import show_answer, show_cited_paragraph, show_inventory, show_matches
+from rag.terminal import show_answer, show_cited_paragraph, show_inventory, show_matches, write_plainly
 from rag.types import Answer, Filters, Route
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
@@ -38,6 +38,7 @@ EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed or problems found, 2 bad usage."""
     options = _parser().parse_args(arguments)
+    write_plainly()
     gc.freeze()  # a tenth off a first survey: no collection goes through what the imports made
     try:
         return int(options.run(options))
@@ -138,10 +139,10 @@ def _ask(options: argparse.Namespace) -> int:
                 sys.stderr.write(piece)
                 sys.stderr.flush()
         address = f"http://{rag.settings.host}:{rag.settings.port}"
+    _print(answer_to_dict(answer) if options.json else show_answer(answer))
     if options.export:
         turn = ExportedTurn(answer.question, answer, filters)
         write_export(compose(answer.question, [turn], address), options.export)
-    _print(answer_to_dict(answer) if options.json else show_answer(answer))
     return EXIT_OK
 
 

@@ -69,9 +69,9 @@ def back_up(store: Path, archive: Path, url: SecretStr | None = None) -> Manifes
         StoreDamaged: the catalog is damaged; an earlier archive stays.
         StoreError: there is no store, or something cannot be read or written; an earlier archive stays.
     """
-    if url is None and not (store / CATALOG_FILE).is_file():
-        raise StoreError(f"No store in {str(store)!r}. Name one with --store.")
     try:
+        if url is None and not (store / CATALOG_FILE).is_file():
+            raise StoreError(f"No store in {str(store)!r}. Name one with --store.")
         with _workplace(archive.absolute().parent, ".backup-") as folder:
             copy = folder / "store"
             _copy(store, copy, url)
@@ -87,8 +87,8 @@ def back_up(store: Path, archive: Path, url: SecretStr | None = None) -> Manifes
             os.replace(folder / "archive", archive)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(
-            f"The backup {str(archive)!r} could not be made: {error}. Nothing was left behind; free some space or name "
-            "another file."
+            f"The backup {str(archive)!r} could not be made: {error}. Nothing was left behind; free some space, give "
+            "permission to read the store, or name another file."
         ) from error
     return manifest
 
@@ -125,7 +125,10 @@ def restore(archive: Path, store: Path, url: SecretStr | None = None) -> Manifes
     except (tarfile.TarError, EOFError) as error:
         raise StoreDamaged(f"{str(archive)!r} is no backup, or only part of one: {error}. Use another copy.") from error
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"{str(archive)!r} could not be restored to {str(store)!r}: {error}.") from error
+        raise StoreError(
+            f"{str(archive)!r} could not be restored to {str(store)!r}: {error}. Nothing was left behind. Free some "
+            "space, or name another folder with --store."
+        ) from error
     return manifest
 
 

@@ -92,8 +92,7 @@ class Rag:
         self._catalog = Catalog.open(settings.store, built_with, create=create, url=settings.catalog_url)
         self._index = Index.open(self._catalog, owner=owner, chroma_url=settings.chroma_url)
         self._follower = Follower(self._index) if follow else None
-        if owner and not follow:
-            self._index.sync()
+        self._unsynced = self._index.try_sync() if owner and not follow else ()
         self._corpus = Corpus(self._catalog)
         retriever = Retriever(self._catalog, self._index, self._corpus, lambda: self._embedder, top_k=settings.top_k)
         self._engine = ExtractiveEngine(self._corpus, retriever)
@@ -102,7 +101,11 @@ class Rag:
         self._observers: list[Observer] = []
         limits = ReadingLimits.of(settings)
         self._reader = LocalReader(limits, here_bytes=0) if serving else LocalReader(limits)
-        self._uploads = Uploads(self._catalog, limits.file_bytes, self._reader, self._take_in_uploads, self._forget)
+        self._uploads = Uploads(
+            self._catalog, limits.file_bytes, settings.wait_s, self._reader, self._take_in_uploads, self._forget
+        )
+        if owner:
+            self._uploads.recover()
 
     def __enter__(self) -> Self:
         """Return itself; leaving closes it."""
@@ -193,11 +196,11 @@ class Rag:
         Raises:
             CitationError: there is no such report.
         """
-        with self._writing:
+        held = [record.path for record in self._catalog.files().values() if record.report_id == report_id]
+        with self._uploads.removing(held), self._writing:
             records = remove_report(report_id, self._catalog, self._index, self.settings.wait_s)
         if not records:
             raise _no_report(report_id)
-        self._uploads.remove(records)
         return tuple(record.source for record in records)
 
     def _forget(self, paths: Sequence[str]) -> None:
@@ -436,7 +439,7 @@ class Rag:
     @property
     def notes(self) -> tuple[str, ...]:
         """What opening the store mended or could not have."""
-        return self._index.notes
+        return (*self._index.notes, *self._unsynced)
 
     @property
     def embedder(self) -> Embedder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from datetime import UTC, datetime
@@ -50,7 +51,8 @@ class ProcessLock:
         except (Timeout, OSError):
             return False
         note = {"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
-        self._holder.write_text(json.dumps(note), encoding="utf-8")
+        with contextlib.suppress(OSError):  # a full disk: the lock is held all the same
+            self._holder.write_text(json.dumps(note), encoding="utf-8")
         return True
 
     def release(self) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, inspect
 
 from rag.catalog import schema
 from rag.catalog.database import CATALOG_FILE, open_database
+from rag.catalog.sqlite import read_only_uri
 from rag.catalog.store import Catalog
 from rag.errors import StoreError
 
@@ -43,8 +44,10 @@ def save_catalog(store: Path, url: SecretStr | None, target: Path) -> None:
 
 def copy_file(source: Path, target: Path) -> None:
     """Copy an SQLite file as it is at one moment, by SQLite's own online backup."""
-    address = f"file:{source.absolute()}?mode=ro"
-    with closing(sqlite3.connect(address, uri=True)) as opened, closing(sqlite3.connect(target)) as copy:
+    with (
+        closing(sqlite3.connect(read_only_uri(source.absolute()), uri=True)) as opened,
+        closing(sqlite3.connect(target)) as copy,
+    ):
         opened.backup(copy)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import uuid
 from array import array
 from collections.abc import Callable, Collection, Iterable
@@ -160,7 +161,11 @@ def build_saved(catalog: Catalog, stopped: Callable[[], bool] = lambda: False) -
         return False
     try:
         directory = f"bm25-{uuid.uuid4().hex[:12]}"
-        changed, rows = _build_into(parent / directory, catalog, stopped)
+        try:
+            changed, rows = _build_into(parent / directory, catalog, stopped)
+        except BaseException:
+            shutil.rmtree(parent / directory, ignore_errors=True)  # where space is short, half an index takes it up
+            raise
         write_state(parent / STATE, IndexState(directory, catalog.catalog_id(), changed, rows))
         delete_others(parent, "bm25-*", keep=directory)
     finally:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import threading
 import time
 from collections.abc import Collection, Sequence
@@ -13,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.catalog import Catalog
-from rag.errors import StoreError, StoreLocked
+from rag.errors import StoreError, StoreFull, StoreLocked, StoreReadOnly
 from rag.index import exact, lexical
 from rag.index.failure import CollectionFailed, Stopped
 from rag.index.folder import VectorFolder
@@ -224,6 +226,18 @@ class Index:
         except OSError as error:
             raise self._unwritable(error) from error
 
+    def try_sync(self) -> tuple[str, ...]:
+        """Do as ``sync`` does, as far as the indexes can be written; what could not be is told, and mended later.
+
+        For whoever has changed the catalog already: answers are right without the indexes on disk.
+        """
+        try:
+            self.sync()
+        except StoreError as error:
+            _log.warning("%s", error)
+            return (str(error),)
+        return ()
+
     def _sync_vector(self) -> None:
         if self._wants_vector and self.acquire():
             self._vector.sync()
@@ -303,6 +317,8 @@ class Index:
             StoreError: the disk is full or the folder read-only.
         """
         if not self.acquire():
+            if not os.access(self._catalog.store, os.W_OK):
+                raise self._unwritable(PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
             raise StoreLocked(
                 f"The vector index of {str(self._catalog.store)!r} is in use by {self.holder() or 'another process'}. "
                 "Stop that program, then run `python -m rag rebuild` again."
@@ -321,17 +337,26 @@ class Index:
             ) from error
 
     def _unwritable(self, error: OSError) -> StoreError:
-        return StoreError(
+        kind, advice = StoreError, "Free some space or change the folder's permissions"
+        if error.errno == errno.ENOSPC:
+            kind, advice = StoreFull, "Free some space"
+        elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            kind, advice = StoreReadOnly, "Change the folder's permissions"
+        return kind(
             f"The indexes in {str(self._catalog.store)!r} cannot be written: {error.strerror or error}. No report is "
-            "lost. Free some space or change the folder's permissions, then run `python -m rag rebuild`."
+            f"lost. {advice}, then run `python -m rag rebuild`."
         )
+
+    def _unowned(self) -> str:
+        if not os.access(self._catalog.store, os.W_OK):
+            return "The vector index can only be opened where it may be written; the store is read-only"
+        return f"The vector index is in use by {self.holder() or 'another process'}"
 
     def verify(self) -> Verification:
         """Compare both indexes with the catalog, changing nothing."""
         found = [*self._catalog.check(), *lexical.problems(self._catalog)]
         if not self.acquire():
-            held = f"The vector index is in use by {self.holder() or 'another process'} and was not checked."
-            return Verification(tuple(found), (held,))
+            return Verification(tuple(found), (f"{self._unowned()}, and was not checked.",))
         try:
             return Verification(tuple(found + self._vector.problems()))
         except CollectionFailed as error:

@@ -60,5 +60,5 @@ def correct_report(
         matrix = np.stack(rows).astype(np.float32) if rows else np.empty((0, 0), np.float32)
         row = next(row for row in catalog.inventory() if row.meta.id == report_id)
         catalog.put_report(StoredReport(replace(record, overrides=overrides), row.format, corrected, chunks, matrix))
-        index.sync()
+        index.try_sync()
     return corrected.meta

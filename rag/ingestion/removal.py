@@ -37,4 +37,4 @@ def remove_files(paths: Collection[str], catalog: Catalog, index: Index, wait_s:
 def _remove(paths: Collection[str], catalog: Catalog, index: Index) -> None:
     if paths:
         catalog.remove_files(paths)
-        index.sync()
+        index.try_sync()

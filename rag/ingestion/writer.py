@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rag.catalog import WRITER_LOCK, Catalog
-from rag.errors import StoreError, StoreLocked
+from rag.errors import StoreLocked, StoreReadOnly
 
 NEXT_LOCK = "write.next.lock"
 _POLL_SECONDS = 0.05
@@ -51,8 +51,8 @@ def one_writer(catalog: Catalog, wait_s: float, on_wait: Waiting = lambda holder
         lock.release()
 
 
-def _read_only(store: Path) -> StoreError:
-    return StoreError(
+def _read_only(store: Path) -> StoreReadOnly:
+    return StoreReadOnly(
         f"The store {str(store)!r} is read-only. Change its permissions, or name another folder with --store."
     )
 
