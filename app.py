@@ -100,7 +100,7 @@ def _conversations(settings: Settings) -> Conversations:
 
 
 def _serve(settings: Settings, listener: socket.socket) -> int:
-    rag = Rag(settings, owner=True, follow=True, serving=True)
+    rag = Rag(settings, owner=True, serving=True)
     conversations = _conversations(settings)
     try:
         if not rag.reports():

@@ -70,28 +70,20 @@ class Rag:
         settings: The settings; the store must exist unless ``create``.
         create: Make the store if there is none.
         owner: Take the vector index for this process if it is free (the app, ingestion, rebuilding).
-        follow: Keep up with what other processes write, in the background, for as long as it is open (the app).
-        serving: Read and embed what comes in in child processes, so that questions are answered meanwhile.
+        serving: Answer for as long as it is open (the app): what comes in is read and embedded in child processes, and
+            what other processes write is followed in the background.
 
     Raises:
         StoreError: the store does not exist, is damaged, or was built with another model.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        create: bool = False,
-        owner: bool = False,
-        follow: bool = False,
-        serving: bool = False,
-    ) -> None:
+    def __init__(self, settings: Settings, *, create: bool = False, owner: bool = False, serving: bool = False) -> None:
         self.settings = settings
         self._embedder = serving_embedder(settings) if serving else load_embedder(settings)
         built_with = BuiltWith.of(self._embedder, settings)
         self._catalog = Catalog.open(settings.store, built_with, create=create, url=settings.catalog_url)
         self._index = Index.open(self._catalog, owner=owner, chroma_url=settings.chroma_url)
-        self._follower = Follower(self._index) if follow else None
+        self._follower = Follower(self._index) if serving else None
         self._unsynced = self._index.try_sync() if owner and not follow else ()
         self._corpus = Corpus(self._catalog)
         retriever = Retriever(self._catalog, self._index, self._corpus, lambda: self._embedder, top_k=settings.top_k)

@@ -136,7 +136,7 @@ def test_an_application_finds_what_ingest_wrote_beside_it(tmp_path):
     settings = load_settings(store=tmp_path / "store", embedding_model="hash")
     report = tmp_path / "report.txt"
     report.write_text("青石街道办事处2023年法治政府建设情况报告\n\n一、主要举措\n受理信访案件9件。\n", encoding="utf-8")
-    with Rag(settings, create=True, owner=True, follow=True) as application:
+    with Rag(settings, create=True, owner=True, serving=True) as application:
         with Rag(settings, owner=True) as other:
             assert not other.ingest([report]).failures
             assert other.holder() == application.holder() != ""
