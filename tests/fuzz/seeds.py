@@ -11,7 +11,8 @@ import docx
 from fpdf import FPDF
 
 ROOT = Path(__file__).parents[2]
-LONGEST = 100_000
+MOST_REPORTS = 3
+"""Sample reports of a format, the smallest: more slow the fuzzer down and add nothing new."""
 LINES = """青石街道办事处2023年法治政府建设情况报告
 一、主要举措
 （一）化解矛盾。全年受理信访案件1,200余件，办结率百分之九十八以上，投入3至5万元。
@@ -78,4 +79,4 @@ def seeds(target: str) -> Iterator[bytes]:
     yield from (line.encode() for line in LINES.splitlines() if target in ("figures", "structure", "citations"))
     yield LINES.encode() if target == "structure" else b""
     files = sorted((ROOT / "data/reports").glob(f"*.{target}"), key=lambda path: path.stat().st_size)
-    yield from (path.read_bytes() for path in files if path.stat().st_size <= LONGEST)
+    yield from (path.read_bytes() for path in files[:MOST_REPORTS])
