@@ -68,3 +68,10 @@ class ProcessLock:
             return f"process {note['pid']} since {note['since']}"
         except (OSError, ValueError, KeyError, TypeError):
             return "another process"
+
+    def current_holder(self) -> str:
+        """Say who holds the lock now; empty if nobody does, or where a read-only folder does not let us try."""
+        if not self.held and (self.acquire() or not os.access(self._holder.parent, os.W_OK)):
+            self.release()
+            return ""
+        return self.holder()

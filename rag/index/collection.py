@@ -37,10 +37,16 @@ class ChromaProcess:
     Args:
         place: A folder, or a server's URL.
         keep_open: Descriptors that the process keeps open, such as the folder's lock.
+
+    Raises:
+        CollectionFailed: no process can be started.
     """
 
     def __init__(self, place: str, keep_open: Sequence[int] = ()) -> None:
-        self._child = Child("rag.index.chroma_process", [place], keep_open)
+        try:
+            self._child = Child("rag.index.chroma_process", [place], keep_open)
+        except OSError as error:
+            raise CollectionFailed(f"its process could not be started: {error}") from error
         self._turn = threading.Lock()
         self._greeted = False
         self._stopped = False

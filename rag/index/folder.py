@@ -47,10 +47,7 @@ class VectorFolder:
 
     def holder(self) -> str:
         """Say who holds the folder; empty if nobody does."""
-        if not self._lock.held and self._lock.acquire():
-            self._lock.release()
-            return ""
-        return self._lock.holder()
+        return self._lock.current_holder()
 
     def state(self) -> IndexState | None:
         """Return what the index stands for, or None if there is none."""
@@ -70,7 +67,11 @@ class VectorFolder:
         numbers = [int(path.name.partition("-")[2]) for path in self._store.glob("chroma-*") if path.name[7:].isdigit()]
         directory = f"chroma-{max(numbers, default=0) + 1}"
         collection = self._start(directory)
-        collection.make()
+        try:
+            collection.make()
+        except BaseException:
+            collection.process.kill()
+            raise
         return directory, collection
 
     def _start(self, directory: str) -> Collection:

@@ -27,7 +27,7 @@ from rag.types import Hit, SectionKind
 FOLDER, STATE, LOCK = "lexical", "current.json", "write.lock"
 
 IN_PROCESS_UP_TO = 3_000
-"""Chunks up to which the index is built in this process: half a second, as long as it takes to start another."""
+"""Chunks up to which the index is built in this process: half a second, less than it takes to start another."""
 
 _COMMON = 0.5
 """A token in more than this share of the chunks tells none of them apart."""

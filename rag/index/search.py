@@ -27,7 +27,7 @@ from rag.types import Hit, SectionKind
 EXACT_UP_TO = 20_000
 """Chunks up to which a process that only asks searches exactly (2–3 ms, every neighbour right), without Chroma."""
 
-PATIENCE_S = 20.0
+PATIENCE_S = 10.0
 """Seconds that a question in a larger store waits for Chroma to be open, before its vectors are read and searched."""
 
 SERVER_LOCK = "vector.lock"

@@ -53,10 +53,7 @@ class VectorServer:
 
     def holder(self) -> str:
         """Say who writes the index; empty if nobody does."""
-        if not self._lock.held and self._lock.acquire():
-            self._lock.release()
-            return ""
-        return self._lock.holder()
+        return self._lock.current_holder()
 
     def state(self) -> IndexState | None:
         """Return what the index stands for, or None if there is none that is whole.

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.catalog import Catalog, VectorTable
-from rag.index import exact
+from rag.errors import StoreError
+from rag.index.behind import search_behind
 from rag.index.checking import differences, filter_fields
 from rag.index.collection import BATCH, Collection
 from rag.index.failure import Busy, CollectionFailed, Stopped
@@ -26,9 +27,6 @@ FAILURES, WITHIN_S = 3, 3600.0
 
 RETRY_S = 30.0
 """Seconds after which a server that could not be reached is tried again."""
-
-CHANGES = 1_000
-"""Rows changed since the index was in step, up to which it is asked all the same: a few milliseconds more."""
 
 _NOTES = 20
 
@@ -123,38 +121,12 @@ class VectorIndex:
         try:
             if in_step:
                 return collection.query(vector, k, section_kinds, patience=patience)
-            return self._search_behind(collection, state, vector, k, section_kinds, patience)
+            return search_behind(collection, state, self._catalog, vector, k, section_kinds, patience)
         except Busy:
             return None
         except CollectionFailed as error:
             self._fail(collection, error)
             return None
-
-    def _search_behind(
-        self,
-        collection: Collection,
-        state: IndexState,
-        vector: NDArray[np.float32],
-        k: int,
-        section_kinds: Sequence[str],
-        patience: float,
-    ) -> list[Hit] | None:
-        """Search an index behind the catalog for all but what has changed since, and that exactly.
-
-        It does not matter how much of the changes the index has been given already.
-        """
-        _, tables, removed = self._catalog.changes_since(state.changed)
-        gone, hits = set(removed), []
-        for table in tables:
-            gone.update(map(str, table.ids))
-            if len(gone) > CHANGES:
-                return None
-            hits += exact.search(exact.in_kinds(table, section_kinds), vector, k)
-        if len(gone) > CHANGES:
-            return None
-        known = collection.query(vector, k + len(gone), section_kinds, patience=patience)
-        hits += [hit for hit in known if hit.chunk_id not in gone]
-        return sorted(hits, key=lambda hit: -hit.score)[:k]
 
     def _in_step(self, state: IndexState) -> bool:
         return (state.catalog_id, state.changed) == (self._catalog.catalog_id(), self._catalog.change_counter())
@@ -195,6 +167,8 @@ class VectorIndex:
                 self._switch(state, collection)
             except CollectionFailed as error:
                 self._fail(collection, error)
+            except StoreError as error:
+                _log.warning("the vector index was not opened: %s", error)
         finally:
             self._starting = None
             self._following.release()
@@ -282,7 +256,8 @@ class VectorIndex:
             try:
                 self._rebuild("")
             except CollectionFailed as error:
-                self._fail(self._collection, error)
+                if self._collection is None:  # else the one in use goes on
+                    self._fail(None, error)
                 raise
 
     def _bring_up(self) -> None:
