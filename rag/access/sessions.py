@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rag.access.credentials import digest
+from rag.errors import AccountsError
 
 FILE = "sessions.sqlite"
+VERSION = 1
+"""Kept in the file as SQLite's ``user_version``; files from before it was have 0 and the same table."""
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, user TEXT NOT NULL, stamp TEXT NOT NULL, "
     "expires REAL NOT NULL)"
@@ -33,6 +36,9 @@ class Sessions:
     Args:
         store: The store's folder.
         hours: How long one lasts.
+
+    Raises:
+        AccountsError: the file is damaged or a newer program's.
     """
 
     def __init__(self, store: Path, hours: float) -> None:
@@ -41,8 +47,29 @@ class Sessions:
         path = store / FILE
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self._connection = sqlite3.connect(path, check_same_thread=False, timeout=5)
-        with self._connection:
-            self._connection.execute(_TABLE)
+        try:
+            self._prepare(path)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(self, path: Path) -> None:
+        try:
+            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            if version <= VERSION:
+                with self._connection:
+                    self._connection.execute(_TABLE)
+                    self._connection.execute(f"PRAGMA user_version = {VERSION}")
+        except sqlite3.DatabaseError as error:
+            raise AccountsError(
+                f"The log-ins in {str(path)!r} cannot be used: {error}. Where the file is damaged, delete it: everyone "
+                "logs in again, and nothing else is lost."
+            ) from error
+        if version > VERSION:
+            raise AccountsError(
+                f"{str(path)!r} has version {version}, this program reads {VERSION}. Use the program that wrote it, or "
+                "delete the file: everyone logs in again, and nothing else is lost."
+            )
 
     def begin(self, user: str, stamp: str) -> str:
         """Begin a session; returns its token, which never existed before."""
