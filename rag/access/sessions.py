@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rag.access.credentials import digest
+from rag.errors import AccountsError
 
 FILE = "sessions.sqlite"
 CLOCK_SLACK = 300
 """Seconds by which a clock may be put back before the log-ins of the time until then have to be done again."""
+VERSION = 1
+"""Kept in the file as SQLite's ``user_version``; files from before it was have 0 and the same table."""
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, user TEXT NOT NULL, stamp TEXT NOT NULL, "
     "expires REAL NOT NULL)"
@@ -40,6 +43,9 @@ class Sessions:
         store: The store's folder.
         hours: How long one lasts. One that would last longer was begun by a clock that has been put back since, and
             is over.
+
+    Raises:
+        AccountsError: the file is damaged or a newer program's.
     """
 
     def __init__(self, store: Path, hours: float) -> None:
@@ -104,11 +110,30 @@ class Sessions:
 
 def _opened_file(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    return _opened(str(path))
+    try:
+        return _opened(str(path))
+    except sqlite3.OperationalError:  # full, read-only or busy: the log-ins in it are sound
+        raise
+    except sqlite3.DatabaseError as error:
+        raise AccountsError(
+            f"The log-ins in {str(path)!r} cannot be used: {error}. Where the file is damaged, delete it: everyone "
+            "logs in again, and nothing else is lost."
+        ) from error
 
 
 def _opened(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False, timeout=5)
-    with connection:
-        connection.execute(_TABLE)
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            raise AccountsError(
+                f"{path!r} has version {version}, this program reads {VERSION}. Use the program that wrote it, or "
+                "delete the file: everyone logs in again, and nothing else is lost."
+            )
+        with connection:
+            connection.execute(_TABLE)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
