@@ -1,4 +1,4 @@
-"""Ingests beside each other, beside the application, and killed: nothing told as in is lost, and all comes out right."""
+"""Ingests beside each other, beside the application, and killed: nothing told as in is lost."""
 
 from __future__ import annotations
 
