@@ -235,7 +235,7 @@ def test_sessions_outlive_a_restart_and_are_not_stored_as_they_are(served):
     token = served.logged_in(READER).cookies["rag"]
     store = served.access.settings.store
     served.access.sessions.close()
-    assert Sessions(store, 1).find(token).user == READER
+    assert Sessions(store, served.access.settings.session_hours).find(token).user == READER
     assert token.encode() not in (store / "sessions.sqlite").read_bytes()
     assert (store / "sessions.sqlite").stat().st_mode & 0o077 == 0
 

@@ -35,6 +35,9 @@ class Lock(Protocol):
     def holder(self) -> str:
         """Say who holds the lock, as far as is known."""
 
+    def current_holder(self) -> str:
+        """Say who holds the lock now; empty if nobody does."""
+
 
 class Database(ABC):
     """An open database; safe to share between threads.

@@ -168,13 +168,17 @@ class AdvisoryLock:
 
     def holder(self) -> str:
         """Say who holds the lock: ``process 4711 since 2024-01-31T08:00:00+00:00 on HOST``."""
+        return self.current_holder() or "another process"
+
+    def current_holder(self) -> str:
+        """Say who holds the lock now; empty if nobody does."""
         query = (
             "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
             "WHERE l.locktype = 'advisory' AND l.granted AND l.classid = :space AND l.objid = :name AND l.database = "
             "(SELECT oid FROM pg_database WHERE datname = current_database())"
         )
         with self._database.reading() as connection:
-            return connection.scalar(text(query), self._key) or "another process"
+            return connection.scalar(text(query), self._key) or ""
 
     def _sign(self, connection: Connection) -> None:
         note = (
