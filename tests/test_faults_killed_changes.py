@@ -50,11 +50,15 @@ def edition_in(text: str) -> int:
     return int(text.partition("调解纠纷")[2].partition("件")[0])
 
 
+def text_of(rag: Rag, report_id: str) -> str:
+    return "".join(paragraph.text for paragraph in rag.report(report_id).paragraphs)
+
+
 def held(store: Path) -> list[tuple[str, str, str | None, int]]:
     """Open the store, which puts right what was left, and return path, office, region and edition of each report."""
     with opened(store) as rag:
         return [
-            (row.path, row.meta.office, row.meta.region, edition_in("".join(p.text for p in rag.report(row.meta.id).paragraphs)))
+            (row.path, row.meta.office, row.meta.region, edition_in(text_of(rag, row.meta.id)))
             for row in rag.inventory()
         ]  # fmt: skip
 
@@ -76,6 +80,7 @@ def killed(change: str, store: Path, moment: float) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("change", list(SPAN))
 def test_a_killed_change_is_whole_or_not_at_all(store, tmp_path, change):
     moments, kills, span = random.Random(20240131), 0, SPAN[change]
@@ -104,6 +109,8 @@ def test_a_killed_change_is_whole_or_not_at_all(store, tmp_path, change):
     assert_clean(store)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_killed_prune_takes_out_only_what_is_gone(tmp_path):
     built(tmp_path / "reports", tmp_path / "store", count=12)
     for number in range(0, 12, 2):
