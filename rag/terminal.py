@@ -27,6 +27,7 @@ class _OneLine(logging.Formatter):
 def write_plainly() -> None:
     """Let a command's log come as lines without tracebacks, and no file name stop its output."""
     handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)  # some libraries let more through than they are asked for
     handler.setFormatter(_OneLine("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for stream in (sys.stdout, sys.stderr):

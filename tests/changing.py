@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from fault_reports import report
@@ -17,7 +18,8 @@ def main(arguments: list[str]) -> int:
     change, store = arguments[0], Path(arguments[1])
     with Rag(load_settings(store=store), owner=True) as rag:
         reports = {meta.office: meta.id for meta in rag.reports()}
-        print("begun", flush=True)  # noqa: T201 - tells the test that it has begun
+        sys.stdout.write("begun\n")
+        sys.stdout.flush()
         if change == "upload":
             names = {"云岭": "报告.txt", "石桥": "报告.txt", "白沙": "报告.txt", "外来": "外来.txt"}
             rag.upload([Upload(name, report(office, 1).encode()) for office, name in names.items()])

@@ -332,8 +332,8 @@ class Index:
         except CollectionFailed as error:
             raise StoreError(
                 f"The vector index of {str(self._catalog.store)!r} cannot be built: {error}. No report is lost, and "
-                "exact search answers. Make sure that there is space and memory (and, where RAG_CHROMA_URL is set, "
-                "that it names a running server), then run `python -m rag rebuild` again."
+                "exact search answers. Free some space and memory (and, where RAG_CHROMA_URL is set, "
+                "see that it names a running server), then run `python -m rag rebuild` again."
             ) from error
 
     def _unwritable(self, error: OSError) -> StoreError:
