@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.environment import REQUIREMENTS, PeerUnavailable, peer_python
-from benchmarks.peers.notes import notes
+from benchmarks.peers.notes import caption, notes
 from benchmarks.peers.run import PASSAGES, SYSTEMS, Corpus, endpoint, measure
 from benchmarks.peers.table import Column, as_markdown, as_text, cells, put_between_markers
 from rag.evaluation.result import commit_of
@@ -45,7 +46,13 @@ def main() -> int:
     options.json.write_text(
         json.dumps(_record(measured, told, options.rounds), ensure_ascii=False, indent=1), encoding="utf-8"
     )
-    return _write_readme(options.readme, as_markdown(rows)) if options.readme else 0
+    if options.readme is None:
+        return 0
+    if missing:
+        print(f"{options.readme} is left as it is: its table shows haiku.rag, which was not run")
+        return 0
+    over = caption(measured, options.rounds, os.getloadavg()[2])
+    return _write_readme(options.readme, f"{over}\n\n{as_markdown(rows)}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,6 +89,7 @@ def _record(measured: Sequence[dict[str, Any]], told: Sequence[str], rounds: int
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit_of(ROOT),
         "rounds": rounds,
+        "load": os.getloadavg(),
         "peer": REQUIREMENTS,
         "notes": list(told),
         "corpora": list(measured),

@@ -37,6 +37,24 @@ def notes(measured: Sequence[dict[str, Any]], missing: str | None) -> list[str]:
     return [*told, f"haiku.rag was not run: {missing}."] if missing else [*told, *_of_peer(measured)]
 
 
+def caption(measured: Sequence[dict[str, Any]], rounds: int, load: float) -> str:
+    """Return the line that stands over the table in the README.
+
+    Args:
+        measured: What was measured, corpus by corpus.
+        rounds: Times that all was done.
+        load: The machine's load average when it ended.
+    """
+    corpora = " / ".join(f"{corpus['reports']} {corpus['corpus']} reports" for corpus in measured)
+    peer = measured[0]["systems"]["haiku"]["installed"]["haiku.rag-slim"]
+    times = "one run" if rounds == 1 else f"{rounds} rounds of one run"
+    return (
+        f"Beside the tutorial's design and haiku.rag {peer} from PyPI, all with the same embedding model ({corpora}; "
+        f"{times} of `python -m benchmarks.peers`, which also tells what is less than fair to whom; the load was "
+        f"{load:.1f}, so take ratios):"
+    )
+
+
 def _of_peer(measured: Sequence[dict[str, Any]]) -> list[str]:
     peer = measured[0]["systems"]["haiku"]["installed"]
     reading = " / ".join(f"{corpus['systems']['tutorial']['reading_seconds']:.1f}" for corpus in measured)

@@ -57,10 +57,9 @@ def within(contexts: Contexts, budget: int) -> list[Mapping[str, str]]:
     kept: list[Mapping[str, str]] = []
     for context in contexts:
         text = squeeze(context["text"])[:budget]
-        if not text:
-            break
-        kept.append({"source": context["source"], "text": text})
         budget -= len(text)
+        if text:
+            kept.append({"source": context["source"], "text": text})
     return kept
 
 

@@ -34,6 +34,7 @@ ROWS = (
     ("evidence in the first 3,000 characters", "budget_3000", "{:.2f}"),
     ("characters in the first 10 contexts", "characters", "{:,.0f}"),
     ("query, median", "query_ms", "{:.0f} ms"),
+    ("query, processor, mean", "query_processor_ms", "{:.0f} ms"),
     ("ingest, clock", "ingest_seconds", "{:.1f} s"),
     ("of it embedding", "embedding_seconds", "{:.1f} s"),
     ("ingest, processor", "processor_seconds", "{:.1f} s"),
