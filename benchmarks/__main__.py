@@ -22,6 +22,7 @@ COMMANDS = (
         "Evidence found, beside two plain designs",
         ["evaluate.py", "data/gold/sample.jsonl", "--store", str(STORE), "--baselines"],
     ),
+    ("Ours, the tutorial's design and haiku.rag, into the README", ["-m", "benchmarks.peers", "--readme"]),
 )
 
 
