@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, bindparam, insert, select, text, update
 
 from rag.catalog import read, schema, write
 from rag.catalog.database import Database
@@ -68,10 +68,9 @@ def _add_text_hashes(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE chunks ADD COLUMN text_hash BIGINT"))
     table, last = schema.chunks, -1
     query = select(table.c.row, table.c.embedding_text).order_by(table.c.row).limit(_AT_ONCE)
+    hashing = update(table).where(table.c.row == bindparam("number")).values(text_hash=bindparam("hash"))
     while rows := connection.execute(query.where(table.c.row > last)).all():
-        for row, embedding_text in rows:
-            hashed = {"text_hash": text_hash(embedding_text)}
-            connection.execute(update(table).where(table.c.row == row).values(hashed))
+        connection.execute(hashing, [{"number": row, "hash": text_hash(words)} for row, words in rows])
         last = rows[-1][0]
     connection.execute(text("CREATE INDEX ix_chunks_text_hash ON chunks (text_hash)"))
 

@@ -73,8 +73,8 @@ class PostgresDatabase(Database):
 
     def begin_writing(self, connection: Connection) -> None:
         """Wait for the writer before; a commit is on the server's disk when it is told, however the server is set."""
-        connection.execute(text("SET LOCAL synchronous_commit = on"))
-        connection.execute(text(f"SET LOCAL lock_timeout = '{_WAIT_S}s'"))
+        local = "SELECT set_config('synchronous_commit', 'on', true), set_config('lock_timeout', :wait, true)"
+        connection.execute(text(local), {"wait": f"{_WAIT_S}s"})
         connection.execute(text("SELECT pg_advisory_xact_lock(:space, :name)"), {"space": _LOCKS, "name": _WRITING})
 
     def damage(self, connection: Connection) -> list[str]:

@@ -94,7 +94,10 @@ class SqliteDatabase(Database):
                 f"{self.name} cannot be written: its folder is read-only. Change its permissions, or name another "
                 "folder with --store."
             )
-        return StoreError(f"{self.name} cannot be used: {reason}. If its disk is well, {self.way_back()}")
+        return StoreError(
+            f"{self.name} cannot be used: {reason}. Check its disk and permissions; where both are well, the file is "
+            f"damaged. {self.way_back()}"
+        )
 
     def way_back(self) -> str:
         """Say how to put a sound file in its place."""
