@@ -70,6 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
                 prune=options.prune,
                 on_progress=progress,
                 stop=stop,
+                ray=options.ray,
             )
     except RagError as error:
         print(f"ingest: {error}", file=sys.stderr)
@@ -87,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--store", type=Path, help="folder of the store (default: RAG_STORE, else vectorstore)")
     parser.add_argument("--metadata", type=Path, metavar="FILE.csv", help="metadata that fill in or override")
     parser.add_argument("--prune", action="store_true", help="remove reports whose file is gone from these folders")
+    parser.add_argument(
+        "--ray", metavar="ADDRESS", help="read and embed over a Ray cluster: auto, HOST:PORT, ray://HOST:PORT or local"
+    )
     parser.add_argument("--verbose", action="store_true", help="a line for each file, once it is in for good")
     return parser
 

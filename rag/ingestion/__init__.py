@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from rag.ingestion.correction import correct_report
 from rag.ingestion.overrides import from_stored
 from rag.ingestion.progress import IngestEvent, Progress
 from rag.ingestion.removal import remove_files, remove_report
-from rag.ingestion.run import Run
+from rag.ingestion.run import GROUP_CHUNKS, Run
 from rag.ingestion.served import followed_by, wait_for_index
 from rag.loading import find_files
 from rag.reading import LocalReader, Reader, ReadFile, ReadingLimits
@@ -40,23 +41,47 @@ def ingest_into_store(
     prune: bool = False,
     on_progress: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
+    ray: str | None = None,
 ) -> IngestSummary:
-    """Open the store that the settings name, making it if need be, and take the files in. See ``ingest``."""
+    """Open the store that the settings name, making it if need be, and take the files in. See ``ingest``.
+
+    Args:
+        paths: As for ``ingest``.
+        settings: As for ``ingest``, and where the store is.
+        metadata: As for ``ingest``.
+        prune: As for ``ingest``.
+        on_progress: As for ``ingest``.
+        stop: As for ``ingest``.
+        ray: Address of a Ray cluster that reads and embeds; None: this machine does.
+
+    Raises:
+        SettingsError: there is no such cluster. Else as ``ingest``.
+    """
     files = find_files(paths)  # a wrong path or table must not leave an empty store behind
     overrides = read_metadata_csv(metadata) if metadata else None
-    embedder = load_embedder(settings)
-    with (
-        Catalog.open(
-            settings.store, BuiltWith.of(embedder, settings), create=True, url=settings.catalog_url
-        ) as catalog,
-        Index.open(catalog, owner=True, chroma_url=settings.chroma_url) as index,
-        LocalReader(ReadingLimits.of(settings)) as reader,
-    ):
+    with _workers(settings, ray) as (reader, embedder, group_chunks), ExitStack() as opened:
+        catalog = opened.enter_context(
+            Catalog.open(settings.store, BuiltWith.of(embedder, settings), create=True, url=settings.catalog_url)
+        )
+        index = opened.enter_context(Index.open(catalog, owner=True, chroma_url=settings.chroma_url))
         if settings.ingest_when_served == "wait":
             wait_for_index(index, settings, on_progress, stop)
-        run = Run(settings, catalog, index, embedder, reader, on_progress, stop)
+        run = Run(settings, catalog, index, embedder, reader, on_progress, stop, group_chunks=group_chunks)
         summary = run.take_in(paths, files, overrides, prune)
         return summary if index.owns_vector else replace(summary, notes=(*summary.notes, followed_by(index)))
+
+
+@contextmanager
+def _workers(settings: Settings, ray: str | None) -> Iterator[tuple[Reader, Embedder, int]]:
+    """Yield who reads, who embeds, and how many chunks keep all of them at work."""
+    if ray is None:
+        with LocalReader(ReadingLimits.of(settings)) as reader:
+            yield reader, load_embedder(settings), GROUP_CHUNKS
+        return
+    from rag.ingestion.cluster import ray_cluster
+
+    with ray_cluster(ray, settings) as cluster:
+        yield cluster.reader, cluster.embedder, GROUP_CHUNKS * cluster.workers
 
 
 def ingest(
