@@ -6,6 +6,7 @@ import struct
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 from rag.embedding import bundled, load_embedder
 from rag.embedding.charsmap import precompile
+from rag.embedding.device import choose_precision
 from rag.embedding.quantised import parse_model
 from rag.errors import EmbeddingError
 from rag.settings import Settings
@@ -49,6 +51,16 @@ def embedder():
     return load_embedder(Settings(_env_file=None))
 
 
+@cache
+def embedder_in(precision):
+    import torch
+
+    capabilities = torch.cpu.get_capabilities()
+    if precision == "int8" and not (capabilities.get("avx512_vnni") or capabilities.get("avx_vnni")):
+        pytest.skip("this processor has no VNNI instructions")
+    return load_embedder(Settings(_env_file=None, embedding_precision=precision))
+
+
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory):
     """The package's own engine: its library if it loads here, else one compiled from its source."""
@@ -78,6 +90,39 @@ def test_passages_are_the_vectors_of_the_packages_own_engine(embedder, engine):
 def test_questions_are_the_vectors_of_the_packages_own_engine(embedder, engine):
     for text in VARIED:
         assert embedder.embed_query(text) @ engine.query(text) >= 0.999, text
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+def test_every_precision_gives_the_vectors_of_the_packages_own_engine(precision, engine):
+    cosines = (embedder_in(precision).embed_passages(VARIED) * engine.passage(VARIED)).sum(axis=1)
+    assert cosines.min() > (0.99 if precision == "int8" else 0.999)
+
+
+def test_in_8_bits_vectors_stay_near_those_in_float32():
+    assert (embedder_in("int8").embed_passages(VARIED) * embedder_in("float32").embed_passages(VARIED)).sum(
+        1
+    ).min() > 0.99
+
+
+def test_in_8_bits_a_text_has_the_same_vector_alone_and_in_company():
+    embedder = embedder_in("int8")
+    together = embedder.embed_passages(VARIED)
+    alone = np.stack([embedder.embed_passages([text])[0] for text in VARIED])
+    assert (together * alone).sum(axis=1).min() > 0.9995
+
+
+def test_vectors_in_8_bits_are_told_from_the_others_that_go_together():
+    names = {precision: embedder_in(precision).name for precision in ("auto", "float32", "bfloat16", "int8")}
+    assert names["auto"] == names["float32"] == names["bfloat16"] != names["int8"]
+
+
+def test_8_bits_without_the_instructions_for_them_are_told(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    with pytest.raises(EmbeddingError, match="RAG_EMBEDDING_PRECISION='int8' needs a processor with VNNI"):
+        choose_precision("int8", torch.device("cpu"))
+    assert choose_precision("auto", torch.device("cpu")) is torch.float32
 
 
 def test_a_long_text_is_cut_at_512_tokens(embedder, engine):

@@ -27,7 +27,7 @@ def test_the_library_and_our_encoder_give_the_same_vectors(embedder, folder):
     from rag.embedding.encoder import BertEncoder
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    encoder = BertEncoder(folder, torch.device("cpu"), torch.float32)
+    encoder = BertEncoder(folder, torch.device("cpu"), torch.float32, torch.float32)
     ours = encoder.encode([tokenizer.encode(f"passage: {text}").ids for text in TEXTS]).numpy()
     np.testing.assert_allclose(embedder.embed_passages(TEXTS), ours, atol=1e-5)
 

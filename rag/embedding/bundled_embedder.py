@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from rag.embedding.batching import embed_distinct, length_batches, printable_unicode
 from rag.embedding.bundled import unpacked_model, weights_hash, weights_path
-from rag.embedding.device import choose_device, choose_precision
+from rag.embedding.device import choose_attention, choose_device, choose_precision
 from rag.embedding.embedder import Progress
 from rag.embedding.prefixes import E5, choose_prefixes, identity
 from rag.errors import EmbeddingError
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from rag.embedding.encoder import BertEncoder
 
 _DIMENSION = 384
-_BATCH_TOKENS = 4096
+_BATCH_TOKENS = 1024
 """Most tokens in a batch: more gains nothing in speed, and its activations leave the processor's cache."""
+_GPU_BATCH_TOKENS = 16_384
 
 
 class BundledEmbedder:
@@ -42,7 +44,10 @@ class BundledEmbedder:
     @cached_property
     def name(self) -> str:
         """Identity stored with an index: the model and the hash of its weights."""
-        return identity(f"{BUNDLED_MODEL}@{weights_hash(weights_path())[:12]}", self._settings, E5.passage)
+        model = f"{BUNDLED_MODEL}@{weights_hash(weights_path())[:12]}"
+        if self._settings.embedding_precision == "int8":
+            model += "+int8"  # its vectors are too far from the others' to stand in one store
+        return identity(model, self._settings, E5.passage)
 
     @property
     def dimension(self) -> int:
@@ -67,29 +72,37 @@ class BundledEmbedder:
         """
         tokenizer, _ = self._load()
         tokens = tokenizer.encode(self._prefixes.query + printable_unicode(text)).ids
-        vector: NDArray[np.float32] = self._encode([tokens])[0]
+        vector: NDArray[np.float32] = next(self._encode([[tokens]]))[0]
         return vector
 
     def _embed(self, texts: list[str], report: Progress) -> NDArray[np.float32]:
-        tokenizer, _ = self._load()
+        tokenizer, encoder = self._load()
         encodings = tokenizer.encode_batch_fast([self._prefixes.passage + printable_unicode(text) for text in texts])
         tokens = [encoding.ids for encoding in encodings]
+        budget = _BATCH_TOKENS if encoder.on_cpu else _GPU_BATCH_TOKENS
+        batches = length_batches([len(ids) for ids in tokens], self._settings.embedding_batch, budget)
         vectors = np.empty((len(texts), _DIMENSION), np.float32)
-        for batch in length_batches([len(ids) for ids in tokens], self._settings.embedding_batch, _BATCH_TOKENS):
-            vectors[batch] = self._encode([tokens[position] for position in batch])
+        encoded = self._encode([[tokens[position] for position in batch] for batch in batches])
+        for batch, rows in zip(batches, encoded, strict=True):
+            vectors[batch] = rows
             report(len(batch))
         return vectors
 
-    def _encode(self, tokens: list[list[int]]) -> NDArray[np.float32]:
+    def _encode(self, batches: list[list[list[int]]]) -> Iterator[NDArray[np.float32]]:
+        """Yield the vectors of each batch of token ids."""
         _, encoder = self._load()
-        try:
-            vectors: NDArray[np.float32] = encoder.encode(tokens).numpy()
-        except (RuntimeError, MemoryError) as error:  # torch raises RuntimeError when memory runs out
-            raise EmbeddingError(
-                f"The embedding model failed: {error}. If memory ran out, set RAG_EMBEDDING_BATCH below "
-                f"{self._settings.embedding_batch} or RAG_EMBEDDING_DEVICE to 'cpu'."
-            ) from error
-        return vectors
+        with closing(encoder.encode_all(batches)) as encoded:
+            while True:
+                try:
+                    rows = next(encoded, None)
+                except (RuntimeError, MemoryError) as error:  # torch raises RuntimeError when memory runs out
+                    raise EmbeddingError(
+                        f"The embedding model failed: {error}. If memory ran out, set RAG_EMBEDDING_BATCH below "
+                        f"{self._settings.embedding_batch} or RAG_EMBEDDING_DEVICE to 'cpu'."
+                    ) from error
+                if rows is None:
+                    return
+                yield rows.numpy()
 
     def _load(self) -> tuple[Tokenizer, BertEncoder]:
         if self._loaded is None:
@@ -105,9 +118,10 @@ def _load(settings: Settings, cache_dir: Path | None) -> tuple[Tokenizer, BertEn
 
     folder = unpacked_model(cache_dir)
     device = choose_device(settings.embedding_device)
+    precision = choose_precision(settings.embedding_precision, device)
     try:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        return tokenizer, BertEncoder(folder, device, choose_precision(device))
+        return tokenizer, BertEncoder(folder, device, precision, choose_attention(precision, device))
     except Exception as error:  # tokenizers raises bare Exception, safetensors and torch their own kinds
         raise EmbeddingError(
             f"The unpacked embedding model in {str(folder)!r} cannot be loaded ({error}). "

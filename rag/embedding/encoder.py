@@ -9,7 +9,8 @@ The architecture is Devlin et al. 2019, *BERT*, https://arxiv.org/abs/1810.04805
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,56 +19,67 @@ from safetensors import safe_open
 from torch import Tensor
 from torch.nn import functional
 
-_ONE_THREAD_TOKENS = 64
-"""Up to so many tokens one thread does the work: on a busy machine, waiting for a second one at the end of each of
-a hundred small steps took ten times as long as the work itself (60 against 700 ms a question at load 8 on 2 cores)."""
+from rag.embedding.linear import FloatLinear, Int8Linear, Linear
 
-_Linear = tuple[Tensor, Tensor]
-"""Weight (outputs, inputs) and bias (outputs,); or weight and bias of a layer norm."""
+_Norm = tuple[Tensor, Tensor]
+"""Weight and bias of a layer norm."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    attention_input: _Linear
-    attention_output: _Linear
-    attention_norm: _Linear
-    widen: _Linear
-    narrow: _Linear
-    output_norm: _Linear
+    attention_input: Linear
+    attention_output: Linear
+    attention_norm: _Norm
+    widen: Linear
+    narrow: Linear
+    output_norm: _Norm
 
 
 class BertEncoder:
     """The encoder, loaded from a folder onto a device.
 
-    Matrices are held and multiplied in ``precision``; sums, norms and vectors stay in float32.
+    Matrices are multiplied in ``precision`` (float32, bfloat16, int8); sums, norms and vectors stay in float32.
+
+    On a CPU a batch is one thread's work, and batches go side by side: threads that share a batch wait for one another
+    after each of its hundreds of steps, which on a busy machine takes ten times as long as the steps themselves.
     """
 
-    def __init__(self, folder: Path, device: torch.device, precision: torch.dtype) -> None:
+    def __init__(self, folder: Path, device: torch.device, precision: torch.dtype, attention: torch.dtype) -> None:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         self.dimension: int = config["hidden_size"]
         self._heads: int = config["num_attention_heads"]
         self._epsilon: float = config["layer_norm_eps"]
         self._device = device
         self._precision = precision
-        self._threads = torch.get_num_threads()
+        self._attention = attention
+        self._at_once = torch.get_num_threads() if device.type == "cpu" else 1
         with safe_open(folder / "model.safetensors", "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
         self._words = tensors["embeddings.word_embeddings.weight"].to(device)
         # Every token is of the first type, so its vector goes into the positions once and for all.
         first_type = tensors["embeddings.token_type_embeddings.weight"][0]
         self._positions = (tensors["embeddings.position_embeddings.weight"] + first_type).to(device)
-        self._norm = self._linear(tensors, "embeddings.LayerNorm", torch.float32)
+        self._norm = self._layer_norm(tensors, "embeddings.LayerNorm")
         self._layers = [self._layer(tensors, number) for number in range(config["num_hidden_layers"])]
+
+    @property
+    def on_cpu(self) -> bool:
+        """True if it runs on the CPU."""
+        return self._device.type == "cpu"
 
     def encode(self, batch: Sequence[Sequence[int]]) -> Tensor:
         """Return a unit row for each list of token ids, shape (batch, dimension), float32 on the CPU."""
-        few = sum(map(len, batch)) <= _ONE_THREAD_TOKENS
-        torch.set_num_threads(1 if few else self._threads)
-        try:
-            return self._forward(batch)
-        finally:
-            # To what it was at loading, not to what it was before: that may be another thread's passing 1.
-            torch.set_num_threads(self._threads)
+        if self.on_cpu:
+            torch.set_num_threads(1)  # of the thread that calls
+        return self._forward(batch)
+
+    def encode_all(self, batches: Sequence[Sequence[Sequence[int]]]) -> Generator[Tensor, None, None]:
+        """Yield what ``encode`` returns for each batch, in order, with several under way."""
+        if len(batches) == 1 or self._at_once == 1:
+            yield from map(self.encode, batches)
+            return
+        with ThreadPoolExecutor(self._at_once) as pool:
+            yield from pool.map(self.encode, batches)
 
     @torch.inference_mode()
     def _forward(self, batch: Sequence[Sequence[int]]) -> Tensor:
@@ -81,40 +93,40 @@ class BertEncoder:
         return functional.normalize(pooled, dim=1).cpu()
 
     def _transform(self, states: Tensor, layer: _Layer, lengths: list[int]) -> Tensor:
-        attended = functional.linear(self._attend(states, layer, lengths), *layer.attention_output)
+        attended = layer.attention_output(self._attend(layer.attention_input(states), lengths))
         states = self._normalise(states + attended, layer.attention_norm)
-        wide = functional.gelu(functional.linear(states.to(self._precision), *layer.widen))
-        return self._normalise(states + functional.linear(wide, *layer.narrow), layer.output_norm)
+        return self._normalise(states + layer.narrow(functional.gelu(layer.widen(states))), layer.output_norm)
 
-    def _attend(self, states: Tensor, layer: _Layer, lengths: list[int]) -> Tensor:
+    def _attend(self, mixed: Tensor, lengths: list[int]) -> Tensor:
         """Let the tokens of each text attend to one another, and to no other text's."""
-        mixed = functional.linear(states.to(self._precision), *layer.attention_input)
-        heads = mixed.view(len(states), 3, self._heads, -1).permute(1, 2, 0, 3).unsqueeze(1)
-        texts = [
-            functional.scaled_dot_product_attention(query, key, value)
-            for query, key, value in torch.split(heads, lengths, dim=3)
-        ]
-        joined = texts[0] if len(texts) == 1 else torch.cat(texts, dim=2)
-        return joined[0].transpose(0, 1).reshape(len(states), self.dimension)
+        heads = mixed.to(self._attention).view(len(mixed), 3, self._heads, -1).permute(1, 2, 0, 3).unsqueeze(1)
+        joined = torch.empty(len(mixed), self.dimension, dtype=self._attention, device=self._device)
+        places = torch.split(joined.view(len(mixed), self._heads, -1), lengths)
+        for (query, key, value), place in zip(torch.split(heads, lengths, dim=3), places, strict=True):
+            place.copy_(functional.scaled_dot_product_attention(query, key, value)[0].transpose(0, 1))
+        return joined
 
-    def _normalise(self, states: Tensor, norm: _Linear) -> Tensor:
+    def _normalise(self, states: Tensor, norm: _Norm) -> Tensor:
         return functional.layer_norm(states, (self.dimension,), *norm, self._epsilon)
 
     def _layer(self, tensors: dict[str, Tensor], number: int) -> _Layer:
         prefix = f"encoder.layer.{number}."
         inputs = [f"{prefix}attention.self.{part}" for part in ("query", "key", "value")]
-        weight, bias = (torch.cat([tensors[f"{name}.{kind}"] for name in inputs]) for kind in ("weight", "bias"))
         return _Layer(
-            attention_input=self._place(weight, bias, self._precision),
-            attention_output=self._linear(tensors, prefix + "attention.output.dense", self._precision),
-            attention_norm=self._linear(tensors, prefix + "attention.output.LayerNorm", torch.float32),
-            widen=self._linear(tensors, prefix + "intermediate.dense", self._precision),
-            narrow=self._linear(tensors, prefix + "output.dense", self._precision),
-            output_norm=self._linear(tensors, prefix + "output.LayerNorm", torch.float32),
+            attention_input=self._linear(tensors, *inputs),
+            attention_output=self._linear(tensors, prefix + "attention.output.dense"),
+            attention_norm=self._layer_norm(tensors, prefix + "attention.output.LayerNorm"),
+            widen=self._linear(tensors, prefix + "intermediate.dense"),
+            narrow=self._linear(tensors, prefix + "output.dense"),
+            output_norm=self._layer_norm(tensors, prefix + "output.LayerNorm"),
         )
 
-    def _linear(self, tensors: dict[str, Tensor], name: str, precision: torch.dtype) -> _Linear:
-        return self._place(tensors[f"{name}.weight"], tensors[f"{name}.bias"], precision)
+    def _linear(self, tensors: dict[str, Tensor], *names: str) -> Linear:
+        """Return the product with the matrices of that name, one beside the other."""
+        weight, bias = (torch.cat([tensors[f"{name}.{kind}"] for name in names]) for kind in ("weight", "bias"))
+        if self._precision is torch.int8:
+            return Int8Linear(weight, bias)
+        return FloatLinear(weight, bias, self._device, self._precision)
 
-    def _place(self, weight: Tensor, bias: Tensor, precision: torch.dtype) -> _Linear:
-        return weight.to(self._device, precision), bias.to(self._device, precision)
+    def _layer_norm(self, tensors: dict[str, Tensor], name: str) -> _Norm:
+        return tensors[f"{name}.weight"].to(self._device), tensors[f"{name}.bias"].to(self._device)
