@@ -42,8 +42,15 @@ def parse_number(text: str) -> float:
     if whole[:1] in ("百", "千", "万"):
         whole = "一" + whole
     if not point:
-        return float(cn2an.cn2an(whole, "smart"))
-    return float(f"{cn2an.cn2an(whole, 'smart')}.{''.join(str(_DIGITS.index(digit)) for digit in fraction)}")
+        return float(_chinese(whole))
+    return float(f"{_chinese(whole)}.{''.join(str(_DIGITS.index(digit)) for digit in fraction)}")
+
+
+def _chinese(text: str) -> int:
+    try:
+        return int(cn2an.cn2an(text, "smart"))
+    except (KeyError, IndexError, TypeError) as error:  # which cn2an lets out of 亿一十 and the like
+        raise ValueError(f"{text!r} is no numeral") from error
 
 
 def between(text: str) -> tuple[float, float] | None:

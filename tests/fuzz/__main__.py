@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 from tests.fuzz.seeds import ROOT, seeds
 from tests.fuzz.targets import TARGETS
 
 FOUND = ROOT / "build" / "fuzz"
-SLOWEST = 20
-"""Seconds that one input may take."""
+SLOWEST = 60
+"""Seconds that one input may take; the first of a kind loads dictionaries."""
 MEGABYTES = 2_000
 
 
@@ -66,7 +67,17 @@ def _fuzz_here(target: str, options: list[str]) -> int:
         for seed in seeds(target):
             INSTRUMENTED[target](seed)
             break
-    atheris.Setup([target, *options], INSTRUMENTED[target])
+
+    def keep_what_breaks(data: bytes) -> None:
+        try:
+            INSTRUMENTED[target](data)
+        except Exception:
+            path = FOUND / target / f"crash-{sha256(data).hexdigest()[:16]}"
+            path.write_bytes(data)
+            sys.stderr.write(f"Test unit written to {path}\n")
+            raise
+
+    atheris.Setup([target, *options], keep_what_breaks)
     atheris.Fuzz()
     return 0
 
