@@ -1,0 +1,154 @@
+"""PostgreSQL, a Chroma server, a Ray cluster and a proxy, each by its setting alone: the answers are the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parent.parent
+GOLD = ROOT / "data" / "gold" / "sample.jsonl"
+SHARED = ROOT.parent / "shared"
+NOISE = 0.005
+"""What a metric's mean may differ by: one question of 143 with another order among equals."""
+PASSWORD = "a long fictional word 42"
+REPORT = (
+    "{name}街道办事处2023年法治政府建设情况报告\n\n一、主要举措\n全年受理信访案件{number}件。街道不具备行政执法权。\n"
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def running(command, answers, **options):
+    """Run a server until the block ends; ``answers`` says whether it can be used."""
+    with subprocess.Popen(command, start_new_session=True, **options) as process:
+        try:
+            deadline = time.monotonic() + 120
+            while not answers():
+                assert process.poll() is None, f"{command[0]} ended with {process.returncode}"
+                assert time.monotonic() < deadline, f"{command[0]} does not answer"
+                time.sleep(0.1)
+            yield process
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def responds(url, status=200):
+    def answers():
+        try:
+            return httpx.get(url, timeout=5).status_code == status
+        except httpx.HTTPError:
+            return False
+
+    return answers
+
+
+@pytest.fixture(scope="module")
+def chroma_server(tmp_path_factory):
+    port = free_port()
+    command = [str(Path(sys.executable).with_name("chroma")), "run", "--path", str(tmp_path_factory.mktemp("chroma"))]
+    url = f"http://127.0.0.1:{port}"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with running([*command, "--host", "127.0.0.1", "--port", str(port)], responds(f"{url}/api/v2/heartbeat"), **quiet):
+        yield url
+
+
+@pytest.fixture(scope="module")
+def ray_cluster(tmp_path_factory):
+    """A cluster of one node with two workers, apart from the process that ingests."""
+    ray = str(Path(sys.executable).with_name("ray"))
+    port = free_port()
+    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+    options = [
+        "--head", "--block", f"--port={port}", "--node-ip-address=127.0.0.1", "--num-cpus=2",
+        "--include-dashboard=false", "--object-store-memory=200000000", "--disable-usage-stats",
+        f"--temp-dir={tmp_path_factory.mktemp('ray')}",
+    ]  # fmt: skip
+
+    def answers():
+        status = [ray, "health-check", f"--address=127.0.0.1:{port}"]
+        return subprocess.run(status, env=environment, capture_output=True, check=False).returncode == 0
+
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with running([ray, "start", *options], answers, env=environment, cwd=ROOT, **quiet):
+        yield f"127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="module")
+def elsewhere(postgres_server, chroma_server):
+    """The settings of a store whose catalog and vectors are on servers."""
+    return {
+        "RAG_CATALOG_URL": postgres_server.new_database().get_secret_value(),
+        "RAG_CHROMA_URL": chroma_server,
+    }
+
+
+def run(*arguments, settings=None):
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=ROOT, env={**os.environ, **(settings or {})}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def metrics(gold, corpus, store, out, settings=None):
+    run("evaluate.py", gold, "--store", store, "--corpus", corpus, "--json", out, settings=settings)
+    found = json.loads(Path(out).read_text(encoding="utf-8"))
+    return found["identity"], {
+        (metric, group): (round(value["value"], 6), value["questions"])
+        for metric, groups in found["summary"].items()
+        for group, value in groups.items()
+    }
+
+
+def corpora():
+    yield GOLD, ROOT / "data" / "reports"
+    if SHARED.is_dir():
+        yield SHARED / "gold" / "reports.public.jsonl", SHARED / "reports"
+
+
+@pytest.mark.parametrize(("gold", "reports"), list(corpora()), ids=lambda path: path.stem)
+def test_the_gold_set_gives_the_same_metrics_on_servers_as_in_a_folder(
+    gold, reports, tmp_path, postgres_server, chroma_server, ray_cluster
+):
+    servers = {
+        "RAG_CATALOG_URL": postgres_server.new_database().get_secret_value(),
+        "RAG_CHROMA_URL": chroma_server,
+    }
+    run("ingest.py", reports, "--store", tmp_path / "folder")
+    run("ingest.py", reports, "--store", tmp_path / "servers", "--ray", ray_cluster, settings=servers)
+    assert not (tmp_path / "servers" / "catalog.sqlite").exists()
+    assert not list((tmp_path / "servers").glob("chroma-*"))
+    run("-m", "rag", "verify", "--store", tmp_path / "servers", settings=servers)
+
+    identity, alone = metrics(gold, reports, tmp_path / "folder", tmp_path / "folder.json")
+    shared_identity, together = metrics(gold, reports, tmp_path / "servers", tmp_path / "servers.json", servers)
+    assert shared_identity == identity
+    assert together.keys() == alone.keys()
+    apart = {
+        name: (alone[name], together[name])
+        for name in alone
+        if abs(alone[name][0] - together[name][0]) > NOISE or alone[name][1] != together[name][1]
+    }
+    assert apart == {}
