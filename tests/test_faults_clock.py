@@ -15,7 +15,6 @@ from fault_process import ROOT
 from fault_reports import QUESTION, assert_clean, built, editions, write_reports
 from fault_tally import count_fault
 
-import rag.access.sessions
 import rag.conversations.store
 from rag.access.audit import AuditLog, read_audit
 from rag.access.sessions import CLOCK_SLACK, Sessions
