@@ -105,6 +105,18 @@ def test_a_process_that_cannot_build_the_lexical_index_is_told(catalog, tmp_path
         lexical.build_apart(tmp_path / "taken", catalog.chunk_texts(), lambda: False)
 
 
+def test_what_was_damaged_before_the_start_is_mended_in_the_background(catalog):
+    with Index.open(catalog, owner=True) as index:
+        index.sync()
+    (catalog.store / "chroma-1" / "chroma.sqlite3").write_bytes(b"garbage" * 1000)
+    with Index.open(catalog, owner=True) as index:
+        follower = Follower(index)
+        assert best(index, catalog, "第3项经费不足") == "第3项经费不足。"
+        eventually(lambda: index.notes and index.lagging() == ())
+        follower.stop()
+        assert index.notes == ("The vector index was rebuilt from the catalog: its files were changed or damaged.",)
+
+
 def test_stopping_leaves_a_long_build_in_the_middle_and_loses_nothing(catalog, monkeypatch):
     writing = threading.Event()
     with Index.open(catalog, owner=True) as index:

@@ -40,11 +40,12 @@ class Follower:
         self._index.followed = False
 
     def _run(self) -> None:
-        pause = 0.0
+        pause, step = 0.0, self._index.sync
         while not self._stopping.wait(pause):
             pause = EVERY_S
             try:
-                self._index.catch_up()
+                step()
+                step = self._index.catch_up
             except RagError as error:
                 _log.error("the indexes cannot follow the catalog: %s", error)
                 pause = _AFTER_FAILURE_S

@@ -158,7 +158,10 @@ class VectorIndex:
             collection: Collection | None = None
             try:
                 state = self._place.state()
-                if state is None or self._collection is not None and self._state == state or self._trouble(state):
+                if state is None or self._trouble(state):
+                    self._state = None  # so that it does not pass for being in step
+                    return
+                if self._collection is not None and self._state == state:
                     return
                 self._starting = collection = self._place.open(state)
                 if self._closing:
