@@ -9,7 +9,9 @@ import sys
 import tarfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from fault_tally import count_fault
@@ -141,39 +143,65 @@ def test_an_archive_that_leads_elsewhere_is_refused(tmp_path):
     assert not (tmp_path / "outside.txt").exists() and not (tmp_path.parent / "outside.txt").exists()
 
 
-BACK_UP = """
+FORKING = """
 import os, sys
 from pathlib import Path
 from pydantic import SecretStr
-from rag.backup import back_up
-print(flush=True)
-back_up(Path(sys.argv[1]), Path(sys.argv[2]), SecretStr(sys.argv[3]) if sys.argv[3] else None)
+from rag.backup import back_up, restore
+for line in sys.stdin:
+    what, one, other, url = line.rstrip("\\n").split("\\t")
+    child = os.fork()
+    if child == 0:
+        {"back_up": back_up, "restore": restore}[what](Path(one), Path(other), SecretStr(url) if url else None)
+        os._exit(0)
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
+class Forking:
+    """A process that has imported everything, and does each thing in a child of its own, to be killed."""
+
+    def __init__(self):
+        command = [sys.executable, "-c", FORKING]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True)
+
+    def run(self, what, one, other, url, kill_after=None):
+        """Do a thing, and return its exit status and how long it took; killed after so many seconds, if given."""
+        self.process.stdin.write(f"{what}\t{one}\t{other}\t{url.get_secret_value() if url else ''}\n")
+        self.process.stdin.flush()
+        child, started = int(self.process.stdout.readline()), time.monotonic()
+        if kill_after is not None:
+            time.sleep(kill_after)
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        return int(self.process.stdout.readline()), time.monotonic() - started
+
+
+@pytest.fixture
+def forking():
+    opened = Forking()
+    yield opened
+    opened.process.communicate()
+
+
 @BOTH_ENGINES
-def test_a_kill_during_the_backup_leaves_the_earlier_archive_or_the_new_one_and_no_litter(store, catalog_url, tmp_path):
+def test_a_kill_during_the_backup_leaves_the_earlier_archive_or_the_new_one_and_no_litter(
+    store, catalog_url, tmp_path, forking
+):
     archives = tmp_path / "archives"
     archives.mkdir()
     archive = archives / "b.tar.gz"
     back_up(store, archive, catalog_url)
     before = archive.read_bytes()
     (store / "uploads" / "large.bin").write_bytes(os.urandom(8_000_000))  # long enough to be killed in
-    command = [sys.executable, "-c", BACK_UP, store, archive, catalog_url.get_secret_value() if catalog_url else ""]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as whole:
-        whole.stdout.readline()  # the imports are done
-        started = time.monotonic()
-        assert whole.wait() == 0
-        usual = time.monotonic() - started
+    status, usual = forking.run("back_up", store, archive, catalog_url)
+    assert status == 0
     archive.write_bytes(before)
     killed = lost = 0
     for share in (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
-        process.stdout.readline()
-        time.sleep(share * usual)
-        process.kill()
-        killed += process.wait() == -signal.SIGKILL
-        process.stdout.close()
+        status, _ = forking.run("back_up", store, archive, catalog_url, kill_after=share * usual)
+        killed += status == -signal.SIGKILL
         if archive.read_bytes() != before:
             lost += not _is_whole(archive, tmp_path)
             archive.write_bytes(before)
@@ -271,29 +299,17 @@ def test_a_database_that_holds_a_catalog_is_not_restored_into(store, catalog_url
     assert not (tmp_path / "new").exists() and not list(tmp_path.glob(".restore-*"))
 
 
-RESTORE = """
-import sys
-from pathlib import Path
-from pydantic import SecretStr
-from rag.backup import restore
-print(flush=True)
-restore(Path(sys.argv[1]), Path(sys.argv[2]), SecretStr(sys.argv[3]))
-"""
-
-
-def test_a_kill_during_a_restore_leaves_a_whole_catalog_or_none(store, tmp_path, postgres_server):
+def test_a_kill_during_a_restore_leaves_a_whole_catalog_or_none(store, tmp_path, postgres_server, forking):
     archive = tmp_path / "b.tar.gz"
     back_up(store, archive)
+    status, usual = forking.run("restore", archive, tmp_path / "again", postgres_server.new_database())
+    assert status == 0
+    shutil.rmtree(tmp_path / "again")
     lost = tries = 0
-    for delay in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6):
+    for share in (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95):
         url = postgres_server.new_database()
-        command = [sys.executable, "-c", RESTORE, archive, tmp_path / "again", url.get_secret_value()]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
-        process.stdout.readline()
-        time.sleep(delay)
-        process.kill()
-        tries += process.wait() == -signal.SIGKILL
-        process.stdout.close()
+        status, _ = forking.run("restore", archive, tmp_path / "again", url, kill_after=share * usual)
+        tries += status == -signal.SIGKILL
         try:
             with open_rag(tmp_path / "again", url) as rag:
                 lost += len(rag.reports()) != 4 or bool(rag.verify().problems)
