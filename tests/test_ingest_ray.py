@@ -102,11 +102,15 @@ def test_without_ray_the_option_says_how_to_install_it(tmp_path):
     reports = write_reports(tmp_path / "reports", 1)
     code = (
         "import sys; sys.modules['ray'] = None\n"
-        f"arguments = [{str(reports)!r}, '--store', {str(tmp_path / 's')!r}, '--ray', 'local']\n"
-        "import ingest; sys.exit(ingest.main(arguments))"
+        "import ingest; sys.exit(ingest.main([sys.argv[1], '--store', sys.argv[2], '--ray', 'local']))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, str(reports), str(tmp_path / "s")],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 2 and "pip install -r requirements-scale.txt" in done.stderr
     assert not (tmp_path / "s").exists()
