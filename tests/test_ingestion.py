@@ -11,13 +11,15 @@ from rag.catalog import BuiltWith, Catalog
 from rag.embedding import HashEmbedder
 from rag.errors import MetadataError, ModelMismatch, StoreError, StoreLocked, UnreadableFile
 from rag.index import Index
-from rag.ingestion import ingest, ingest_into_store
+from rag.ingestion import correct_report, ingest, ingest_into_store
 from rag.settings import load_settings
+from rag.structure import MetaOverrides
 from rag.types import Filters
 
 HOLD_WRITER_LOCK = """
 from rag.catalog import WRITER_LOCK, Catalog
 from rag.settings import load_settings
+from rag.structure import MetaOverrides
 settings = load_settings()
 catalog = Catalog.open(settings.store, url=settings.catalog_url)
 lock = catalog.lock(WRITER_LOCK)
@@ -335,3 +337,43 @@ def test_a_store_of_another_model_is_refused(workshop):
     workshop.ingest()
     with pytest.raises(ModelMismatch, match="'hash:64' in the store, 'hash:512' in the settings"):
         ingest_into_store([workshop.reports], workshop.settings)
+
+
+def test_a_text_that_any_report_has_is_not_embedded_again(workshop):
+    workshop.write("a.txt", "办结信访案件26件。")
+    workshop.ingest()
+    shared = [text for text in workshop.embedder.texts if "执法人员不足" in text]
+    assert shared
+    workshop.write("b.txt", "普法12场次。")
+    workshop.ingest()
+    assert workshop.embedder.texts and not set(shared) & set(workshop.embedder.texts)
+    assert workshop.problems() == ()
+
+
+def test_a_correction_embeds_only_what_no_report_has(workshop):
+    workshop.write("a.txt", "办结信访案件26件。")
+    workshop.ingest()
+    with workshop.opened() as (catalog, index):
+        (report_id,) = catalog.metas()
+
+        def correct(**given):
+            workshop.embedder.texts = []
+            options = {"catalog": catalog, "index": index, "embedder": workshop.embedder, "chunk_tokens": 320}
+            correct_report(report_id, MetaOverrides(**given), **options)
+            return workshop.embedder.texts
+
+        assert correct(title="另一个题目") == []
+        assert all("2021" in text for text in correct(year=2021)) and workshop.embedder.texts
+        assert index.verify().problems == ()
+
+
+def test_a_file_whose_name_is_no_text_is_told_and_keeps_no_other_out(workshop):
+    path = workshop.write("a.txt", "办结信访案件26件。")
+    try:
+        os.rename(path, os.fsencode(path.parent) + b"/\xff.txt")
+    except OSError as error:
+        pytest.skip(f"such a name cannot be made here: {error}")
+    workshop.write("b.txt", "普法12场次。")
+    summary = workshop.ingest()
+    assert summary.added == ("b.txt",)
+    assert ["Rename the file" in failure.reason for failure in summary.failures] == [True]
