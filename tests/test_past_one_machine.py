@@ -9,8 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -47,11 +48,10 @@ def running(command, answers, **options):
                 time.sleep(0.1)
             yield process
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                    os.killpg(process.pid, number)
+                    process.wait(20)
 
 
 def responds(url, status=200):
@@ -75,15 +75,16 @@ def chroma_server(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def ray_cluster(tmp_path_factory):
+def ray_cluster():
     """A cluster of one node with two workers, apart from the process that ingests."""
     ray = str(Path(sys.executable).with_name("ray"))
     port = free_port()
+    folder = tempfile.mkdtemp(prefix="rag-ray-", dir="/tmp")  # a socket's path must be short
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
     options = [
         "--head", "--block", f"--port={port}", "--node-ip-address=127.0.0.1", "--num-cpus=2",
         "--include-dashboard=false", "--object-store-memory=200000000", "--disable-usage-stats",
-        f"--temp-dir={tmp_path_factory.mktemp('ray')}",
+        f"--temp-dir={folder}",
     ]  # fmt: skip
 
     def answers():
@@ -91,17 +92,11 @@ def ray_cluster(tmp_path_factory):
         return subprocess.run(status, env=environment, capture_output=True, check=False).returncode == 0
 
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with running([ray, "start", *options], answers, env=environment, cwd=ROOT, **quiet):
-        yield f"127.0.0.1:{port}"
-
-
-@pytest.fixture(scope="module")
-def elsewhere(postgres_server, chroma_server):
-    """The settings of a store whose catalog and vectors are on servers."""
-    return {
-        "RAG_CATALOG_URL": postgres_server.new_database().get_secret_value(),
-        "RAG_CHROMA_URL": chroma_server,
-    }
+    try:
+        with running([ray, "start", *options], answers, env=environment, cwd=ROOT, **quiet):
+            yield f"127.0.0.1:{port}"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def run(*arguments, settings=None):
