@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -80,7 +81,8 @@ def ray_cluster():
     ray = str(Path(sys.executable).with_name("ray"))
     port = free_port()
     folder = tempfile.mkdtemp(prefix="rag-ray-", dir="/tmp")  # a socket's path must be short
-    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    environment = {**os.environ, **token, "RAY_USAGE_STATS_ENABLED": "0"}
     options = [
         "--head", "--block", f"--port={port}", "--node-ip-address=127.0.0.1", "--num-cpus=2",
         "--include-dashboard=false", "--object-store-memory=200000000", "--disable-usage-stats",
@@ -94,7 +96,7 @@ def ray_cluster():
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
         with running([ray, "start", *options], answers, env=environment, cwd=ROOT, **quiet):
-            yield f"127.0.0.1:{port}"
+            yield f"127.0.0.1:{port}", token
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -133,7 +135,8 @@ def test_the_gold_set_gives_the_same_metrics_on_servers_as_in_a_folder(
         "RAG_CHROMA_URL": chroma_server,
     }
     run("ingest.py", reports, "--store", tmp_path / "folder")
-    run("ingest.py", reports, "--store", tmp_path / "servers", "--ray", ray_cluster, settings=servers)
+    address, token = ray_cluster
+    run("ingest.py", reports, "--store", tmp_path / "servers", "--ray", address, settings=servers | token)
     assert not (tmp_path / "servers" / "catalog.sqlite").exists()
     assert not list((tmp_path / "servers").glob("chroma-*"))
     run("-m", "rag", "verify", "--store", tmp_path / "servers", settings=servers)
