@@ -28,6 +28,11 @@ RETRY_S = 30.0
 
 _NOTES = 20
 
+_PUT_BACK = (
+    "the catalog is of an earlier time than the index, so reports taken in since may be missing; run `python ingest.py` "
+    "on your reports again, which costs nothing for those that are in"
+)
+
 _log = logging.getLogger(__name__)
 
 
@@ -265,8 +270,10 @@ class VectorIndex:
 
     def _trouble(self, state: IndexState) -> str:
         """Return why the index cannot be used as it is, or an empty string."""
-        if state.catalog_id != self._catalog.catalog_id() or state.changed > self._catalog.change_counter():
+        if state.catalog_id != self._catalog.catalog_id():
             return "it belonged to another catalog"
+        if state.changed > self._catalog.change_counter():
+            return _PUT_BACK
         return self._place.trouble(state) if self._collection is None else ""
 
     def _follow(self, state: IndexState) -> None:
