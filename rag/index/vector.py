@@ -29,8 +29,8 @@ RETRY_S = 30.0
 _NOTES = 20
 
 _PUT_BACK = (
-    "the catalog is of an earlier time than the index, so reports taken in since may be missing; run `python ingest.py` "
-    "on your reports again, which costs nothing for those that are in"
+    "the catalog is of an earlier time than the index, so reports taken in since may be missing; run "
+    "`python ingest.py` on your reports again, which costs nothing for those that are in"
 )
 
 _log = logging.getLogger(__name__)
