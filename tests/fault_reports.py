@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from fault_process import Done, rag, run
@@ -61,7 +62,11 @@ def answers(store: Path, **options: object) -> Done:
     return asked
 
 
-def assert_clean(store: Path) -> None:
-    """Make sure that ``python -m rag verify`` finds nothing."""
+def assert_clean(store: Path, seconds: float = 20) -> None:
+    """Make sure that ``python -m rag verify`` finds nothing, once what a killed process had open is closed."""
+    until = time.monotonic() + seconds
     verified = rag("verify", "--store", store)
+    while "in use by" in verified.out and time.monotonic() < until:
+        time.sleep(0.2)
+        verified = rag("verify", "--store", store)
     assert verified.code == 0 and "agree" in verified.out, verified.told
