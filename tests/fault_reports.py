@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
 from fault_process import Done, rag, run
 
-from rag.catalog import Catalog
+from rag.catalog import HOME_FILE, Catalog
 
 QUESTION = "哪些街道不具备行政执法权"
 
@@ -34,6 +35,13 @@ def built(folder: Path, store: Path, edition: int = 0, count: int = 4) -> None:
     write_reports(folder, edition, count)
     done = run("ingest", folder, "--store", store)
     assert done.code == 0, done.told
+
+
+def put_back(template: Path, store: Path) -> None:
+    """Put a store back as it was, not as a copy that is one of its own: that would be looked through and renamed."""
+    shutil.rmtree(store)
+    shutil.copytree(template, store)
+    (store / HOME_FILE).unlink()
 
 
 def editions(store: Path) -> dict[str, str]:

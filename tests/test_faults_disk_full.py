@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 from fault_process import Command, rag, run
-from fault_reports import QUESTION, answers, assert_clean, built, editions, lost, report, write_reports
+from fault_reports import QUESTION, answers, assert_clean, built, editions, lost, put_back, report, write_reports
 from fault_tally import count_fault
 from small_disk import small_disk
 
@@ -41,8 +41,7 @@ def store(disk, tmp_path):
 
 def renew(store, disk, tmp_path, free):
     disk.relieve()
-    shutil.rmtree(store)
-    shutil.copytree(tmp_path / "template", store)
+    put_back(tmp_path / "template", store)
     disk.leave(free)
 
 
