@@ -1,4 +1,4 @@
-"""Files and folders as they lie about on real disks: each is taken in or named with its reason, and keeps no other out."""
+"""Files and folders as they lie about on real disks: each comes in or is named, and keeps no other out."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from rag.settings import load_settings
 from rag.uploads import Upload
 
 NAMES = (
-    "a\nb.txt", "引'号\"“”.txt", "🎉报告.txt", "tab\there.txt", " leading and trailing .txt", "-rf.txt", "$(date);`id`.txt",
-    "a\\b.txt", "%s%n{}.txt", "é\u0301.txt", "\u202etxt.gpj.txt", "REPORT.TXT", "report.txt", "长" * 83 + "ab.txt",
+    "a\nb.txt", "引'号\"“”.txt", "🎉报告.txt", "tab\there.txt", " leading and trailing .txt", "-rf.txt",
+    "$(date);`id`.txt", "a\\b.txt", "%s%n{}.txt", "é\u0301.txt", "\u202etxt.gpj.txt", "REPORT.TXT", "report.txt", "长" * 83 + "ab.txt",
 )  # fmt: skip
 
 
