@@ -22,7 +22,7 @@ from rag.settings import load_settings  # noqa: E402
 from rag.uploads import Upload  # noqa: E402
 
 QUESTION = "哪些街道不具备行政执法权？"
-LINES = 300
+LINES = 150
 
 
 def main() -> None:
@@ -32,8 +32,10 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(store=Path(folder) / "store")
-        with Rag(settings, create=True, owner=True, follow=True, serving=True) as rag:
-            rag.upload(Upload(path.name, path.read_bytes()) for path in sorted((ROOT / "data/reports").glob("q*.txt")))
+        with Rag(settings, create=True, owner=True, serving=True) as rag:
+            rag.upload(
+                Upload(path.name, path.read_bytes()) for path in sorted((ROOT / "data/reports").glob("qingshi*.txt"))
+            )
             _ask(rag)
             quiet = [_ask(rag) for _ in range(options.questions)]
             busy = _asked_during_upload(rag)

@@ -332,3 +332,22 @@ def test_the_commands_tell_what_they_did(store, tmp_path, capsys, monkeypatch):
     assert "holds something already" in capsys.readouterr().err
     assert main(["backup", archive, "--store", str(tmp_path / "nowhere")]) == 1
     assert main(["restore", str(tmp_path / "none.tar.gz"), "--store", str(tmp_path / "new")]) == 1
+
+
+def test_the_commands_bring_a_store_to_postgresql_and_back(store, tmp_path, capsys, monkeypatch, postgres_server):
+    monkeypatch.setenv("RAG_EMBEDDING_MODEL", "hash")
+    question = ["ask", "哪些街道不具备行政执法权", "--json", "--store"]
+    answers = []
+    for number, url in enumerate(("", postgres_server.new_database().get_secret_value(), "")):
+        monkeypatch.setenv("RAG_CATALOG_URL", url)
+        if number:
+            store = tmp_path / f"store{number}"
+            assert main(["restore", str(tmp_path / "b.tar.gz"), "--store", str(store)]) == 0
+            assert "4 reports of" in capsys.readouterr().out
+        assert main(["verify", "--store", str(store)]) == 0
+        capsys.readouterr()
+        assert main([*question, str(store)]) == 0
+        answers.append([citation["id"] for citation in json.loads(capsys.readouterr().out)["citations"]])
+        assert main(["backup", str(tmp_path / "b.tar.gz"), "--store", str(store)]) == 0
+        assert "4 reports in" in capsys.readouterr().out
+    assert answers[0] == answers[1] == answers[2] != []

@@ -90,6 +90,12 @@ def test_an_empty_database_is_no_catalog_unless_it_is_to_be_made(tmp_path, url):
         Catalog.open(tmp_path / "store", url=url)
 
 
+def test_a_catalog_in_the_folder_is_told_to_be_brought_over(tmp_path, url):
+    Catalog.open(tmp_path / "store", BUILT_WITH, create=True).close()
+    with pytest.raises(StoreDamaged, match="Bring it over: `python -m rag backup .*` without RAG_CATALOG_URL"):
+        Catalog.open(tmp_path / "store", url=url)
+
+
 def test_a_database_that_was_emptied_does_not_seem_an_empty_store(tmp_path, url):
     (tmp_path / "a.txt").write_text("青禾街道办事处2023年报告\n\n一、主要做法\n办结信访案件26件。\n", encoding="utf-8")
     settings = load_settings(store=tmp_path / "store", embedding_model="hash", catalog_url=url)

@@ -81,6 +81,9 @@ def test_the_bundled_model_gives_the_same_vectors_behind_the_server_prefixes_and
     with serving(BUNDLED_MODEL) as url:
         embedder = client(url, "openai:multilingual-e5-small")
         pairs = [(embedder.embed_passages(TEXTS), own.embed_passages(TEXTS))]
+        known = client(url, f"openai:{own.name}")
+        assert known.name == own.name and known.dimension == own.dimension
+        pairs.append((known.embed_passages(TEXTS[:2]), own.embed_passages(TEXTS[:2])))
         pairs.append(
             (embedder.embed_query("哪些街道没有执法权？")[None], own.embed_query("哪些街道没有执法权？")[None])
         )

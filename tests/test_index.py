@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -196,6 +197,21 @@ def test_an_index_of_another_catalog_is_not_trusted(index, catalog, tmp_path):
     shutil.copytree(catalog.store / "chroma-1", tmp_path / "other" / "chroma-1")
     with Catalog.open(tmp_path / "other") as other:
         assert "belonged to another catalog" in reopened(other)[0]
+
+
+def test_a_catalog_put_back_to_an_earlier_time_is_told(index, catalog):
+    index.close()
+    earlier = (catalog.store / "earlier.sqlite").absolute()
+    with sqlite3.connect(catalog.store / "catalog.sqlite") as source, sqlite3.connect(earlier) as copy:
+        source.backup(copy)
+    catalog.put_report(stored_report("d.txt", "运用无人机巡查河道。"))
+    reopened(catalog)
+    catalog.close()
+    for log in catalog.store.glob("catalog.sqlite-*"):
+        log.unlink()
+    earlier.replace(catalog.store / "catalog.sqlite")
+    with Catalog.open(catalog.store) as put_back:
+        assert "reports taken in since may be missing; run `python ingest.py`" in reopened(put_back)[0]
 
 
 def test_rows_that_differ_from_the_catalog_are_counted(index, catalog):

@@ -118,7 +118,7 @@ def test_a_rebuild_makes_a_new_collection_and_deletes_the_old_one(server, catalo
             writer.rebuild()
             assert list(collections_of(server, catalog)) == [f"rag-{catalog.catalog_id()}-2"]
             assert [round(hit.score, 4) for hit in reader.dense(QUESTION, 5)] == expected(catalog)
-            reader._vector._failures.clear()  # as if the time to the next attempt were over
+            reader._vector._failures.forget()  # as if the time to the next attempt were over
             assert by_server(reader) == expected(catalog)
 
 

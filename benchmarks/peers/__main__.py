@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.environment import REQUIREMENTS, PeerUnavailable, peer_python
-from benchmarks.peers.notes import caption, notes
+from benchmarks.peers.notes import LEGEND, caption, notes
 from benchmarks.peers.run import PASSAGES, SYSTEMS, Corpus, endpoint, measure
 from benchmarks.peers.table import Column, as_markdown, as_text, cells, put_between_markers
 from rag.evaluation.result import commit_of
@@ -52,7 +52,7 @@ def main() -> int:
         print(f"{options.readme} is left as it is: its table shows haiku.rag, which was not run")
         return 0
     over = caption(measured, options.rounds, os.getloadavg()[2])
-    return _write_readme(options.readme, f"{over}\n\n{as_markdown(rows)}")
+    return _write_readme(options.readme, f"{over}\n\n{as_markdown(rows)}\n\n{LEGEND}")
 
 
 def _parser() -> argparse.ArgumentParser:

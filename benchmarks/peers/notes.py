@@ -55,6 +55,14 @@ def caption(measured: Sequence[dict[str, Any]], rounds: int, load: float) -> str
     )
 
 
+LEGEND = (
+    "Two figures: the sample / the real reports. Facts and numbers: questions that all systems get whole. Endpoint: "
+    "embedded by `rag.embedding.server`, as for haiku.rag. Widened: its passages in up to 5,000 characters of their "
+    "text, as its chat model gets them."
+)
+"""What a reader of the README's table must know of its words."""
+
+
 def _of_peer(measured: Sequence[dict[str, Any]]) -> list[str]:
     peer = measured[0]["systems"]["haiku"]["installed"]
     reading = " / ".join(f"{corpus['systems']['tutorial']['reading_seconds']:.1f}" for corpus in measured)

@@ -30,9 +30,13 @@ from rag.types import Chunk, Filters, Paragraph, Report, ReportMeta, SectionKind
 CACHED_VECTORS = 50_000
 """Chunks up to which all vectors stay in memory (75 MB at 384 dimensions), whatever is asked for."""
 
-
 _TRACES = ("chroma.json", "lexical")
 """What indexes leave in the store's folder, which they do only after there is a catalog."""
+
+_BRING_OVER = (
+    "The one in the store's folder is not used while RAG_CATALOG_URL is set. Bring it over: `python -m rag backup "
+    "FILE.tar.gz` without RAG_CATALOG_URL, then `python -m rag restore FILE.tar.gz --store NEW_FOLDER` with it."
+)
 
 READ_AT_ONCE = 200
 """Reports whose vectors an index takes over at a time (2,300 chunks, 4 MB at 384 dimensions)."""
@@ -105,14 +109,16 @@ class Catalog:
     def _create_if_new(self, create: bool) -> None:
         """Make the tables, but not where indexes tell that there was a catalog: it is lost, and must not seem empty."""
         indexed = [name for name in _TRACES if (self.store / name).exists()]
-        lost = indexed and not (self.database.elsewhere and (self.store / CATALOG_FILE).exists())
-        if lost:
+        unused = self.database.elsewhere and (self.store / CATALOG_FILE).exists()
+        if indexed and not unused:
             raise StoreDamaged(
                 f"{self.database.name} holds no reports, but {str(self.store)!r} has indexes of some "
                 f"({', '.join(indexed)}): the catalog was lost. {self.database.way_back()}"
             )
         if not create:
-            raise StoreDamaged(f"{self.database.name} holds no catalog. {self.database.way_back()}")
+            raise StoreDamaged(
+                f"{self.database.name} holds no catalog. {_BRING_OVER if unused else self.database.way_back()}"
+            )
         with self.database.writing() as connection:
             self.database.check_suitable(connection)
             schema.metadata.create_all(connection)

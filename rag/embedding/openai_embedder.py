@@ -20,7 +20,7 @@ from rag.settings import Settings
 if TYPE_CHECKING:
     from langchain_openai import OpenAIEmbeddings
 
-OPENAI_PREFIX = "openai:"
+OPENAI_PREFIX, BUNDLED_PREFIX = "openai:", "bundled:"
 _SECONDS = 120.0
 """Time that one request may take; on two cores a batch of 32 long passages takes about three seconds."""
 _RETRIES = 3
@@ -52,9 +52,13 @@ class OpenAIEmbedder:
 
     @property
     def name(self) -> str:
-        """Identity stored with an index: the model's name, not the server's address."""
+        """Identity stored with an index: the model's name, not the server's address.
+
+        A bundled model asked for by its whole identity is the same here and there, and so are its vectors.
+        """
         own = choose_prefixes(self._settings.model_copy(update={"passage_prefix": None}), self._model).passage
-        return identity(f"{OPENAI_PREFIX}{self._model}", self._settings, own)
+        model = self._model if self._model.startswith(BUNDLED_PREFIX) else f"{OPENAI_PREFIX}{self._model}"
+        return identity(model, self._settings, own)
 
     @property
     def dimension(self) -> int:

@@ -15,6 +15,7 @@ import secrets
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -25,7 +26,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 
 from rag.embedding import Embedder, load_embedder
-from rag.embedding.openai_embedder import OPENAI_PREFIX
+from rag.embedding.openai_embedder import BUNDLED_PREFIX, OPENAI_PREFIX
 from rag.errors import EmbeddingError, RagError, SettingsError
 from rag.settings import Settings, load_settings
 
@@ -51,33 +52,34 @@ class _Refused(Exception):
         self.status, self.code = status, code
 
 
-def create_app(embedder: Embedder, model: str, api_key: str | None = None) -> FastAPI:
+def create_app(embedder: Embedder, models: Sequence[str], api_key: str | None = None) -> FastAPI:
     """Return the web application.
 
     Args:
         embedder: Embeds the texts; it must put no prefix before them.
-        model: The name that clients ask for.
+        models: The names under which clients may ask for it.
         api_key: What clients must send as bearer token; None: nothing.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     one_at_a_time = threading.Lock()  # two batches at once would share the same cores or GPU, and twice the memory
 
     @app.get("/v1/models")
-    def models(request: Request) -> dict[str, Any]:
+    def listed(request: Request) -> dict[str, Any]:
         _check_key(request, api_key)
-        return {"object": "list", "data": [{"id": model, "object": "model", "created": 0, "owned_by": "rag"}]}
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "rag"} for name in models]
+        return {"object": "list", "data": data}
 
     @app.post("/v1/embeddings")
     def embeddings(asked: EmbeddingRequest, request: Request) -> dict[str, Any]:
         _check_key(request, api_key)
         texts = [asked.input] if isinstance(asked.input, str) else asked.input
-        _check(asked, texts, model, embedder.dimension)
+        _check(asked, texts, models, embedder.dimension)
         with one_at_a_time:
             matrix = embedder.embed_passages(texts)
         rows = map(_base64, matrix) if asked.encoding_format == "base64" else matrix.tolist()
         data = [{"object": "embedding", "index": index, "embedding": row} for index, row in enumerate(rows)]
         # Tokens are nobody's bill here, so they are not counted; clients want the field all the same.
-        return {"object": "list", "model": model, "data": data, "usage": {"prompt_tokens": 0, "total_tokens": 0}}
+        return {"object": "list", "model": asked.model, "data": data, "usage": {"prompt_tokens": 0, "total_tokens": 0}}
 
     @app.exception_handler(_Refused)
     def refused(_request: Request, error: Exception) -> Response:
@@ -106,9 +108,10 @@ def _check_key(request: Request, api_key: str | None) -> None:
         raise _Refused(401, "The key is wrong or missing. Send the one that the server was started with.")
 
 
-def _check(asked: EmbeddingRequest, texts: list[str], model: str, dimension: int) -> None:
-    if asked.model != model:
-        raise _Refused(404, f"There is no model {asked.model!r}; this server has {model!r}.", "model_not_found")
+def _check(asked: EmbeddingRequest, texts: list[str], models: Sequence[str], dimension: int) -> None:
+    if asked.model not in models:
+        known = " or ".join(map(repr, models))
+        raise _Refused(404, f"There is no model {asked.model!r}; this server has {known}.", "model_not_found")
     if not 0 < len(texts) <= MOST_TEXTS:
         raise _Refused(400, f"{len(texts)} texts were sent; a request takes 1 to {MOST_TEXTS}.")
     if asked.dimensions not in (None, dimension):
@@ -126,7 +129,14 @@ def _base64(row: np.ndarray[Any, np.dtype[np.float32]]) -> str:
 
 def served_name(model: str) -> str:
     """Return the name that clients ask for: the model's without ``bundled:``, of a path its last part."""
-    return model.removeprefix("bundled:").rstrip("/").rpartition("/")[2] if model else model
+    return model.removeprefix(BUNDLED_PREFIX).rstrip("/").rpartition("/")[2] if model else model
+
+
+def _names(settings: Settings) -> list[str]:
+    """Return the served name and, of the bundled model, its identity: whose store names that can go on with it."""
+    model = settings.embedding_model
+    plain = settings.model_copy(update={"query_prefix": None, "passage_prefix": None})
+    return [served_name(model), *([load_embedder(plain).name] if model.startswith(BUNDLED_PREFIX) else [])]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -139,12 +149,12 @@ def main(arguments: list[str] | None = None) -> int:
         _check_exposure(options.host, key)
         embedder = _without_prefix(settings)
         embedder.embed_passages(["load"])
-        name = served_name(settings.embedding_model)
+        names = _names(settings)
         with _listen(options.host, options.port) as listener:
             host, port = listener.getsockname()[:2]
             at = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
-            print(f"Serving {name} at {at}  (stop with Ctrl+C)", flush=True)  # noqa: T201 - a command
-            config = uvicorn.Config(create_app(embedder, name, key), log_level="error", server_header=False)
+            print(f"Serving {' or '.join(names)} at {at}  (stop with Ctrl+C)", flush=True)  # noqa: T201 - a command
+            config = uvicorn.Config(create_app(embedder, names, key), log_level="error", server_header=False)
             uvicorn.Server(config).run(sockets=[listener])
         return 0
     except KeyboardInterrupt:

@@ -12,7 +12,7 @@ from rag.index.collection import Collection
 from rag.types import ReportMeta
 
 ALL_UP_TO = 5_000
-"""Rows up to which each is looked for by its own vector (8 s at 384 dimensions); of more, so many."""
+"""Rows up to which each is looked for by its own vector (3 s at 384 dimensions); of more, so many."""
 
 _AT_ONCE = 100
 _NEAREST = 10

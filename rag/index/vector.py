@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections import deque
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -16,7 +14,7 @@ from rag.errors import StoreError
 from rag.index.behind import search_behind
 from rag.index.checking import differences, filter_fields
 from rag.index.collection import BATCH, Collection
-from rag.index.failure import Busy, CollectionFailed, Stopped
+from rag.index.failure import Busy, CollectionFailed, Failures, Stopped
 from rag.index.folder import VectorFolder
 from rag.index.server import VectorServer
 from rag.index.state import IndexState
@@ -29,6 +27,11 @@ RETRY_S = 30.0
 """Seconds after which a server that could not be reached is tried again."""
 
 _NOTES = 20
+
+_PUT_BACK = (
+    "the catalog is of an earlier time than the index, so reports taken in since may be missing; run "
+    "`python ingest.py` on your reports again, which costs nothing for those that are in"
+)
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +55,7 @@ class VectorIndex:
         self._starting: Collection | None = None
         self._let_go: Collection | None = None
         self._closing = False
-        self._failures: deque[float] = deque(maxlen=FAILURES)
+        self._failures = Failures(FAILURES, WITHIN_S)
         self._all_gone = True
         self.notes: tuple[str, ...] = ()
 
@@ -191,7 +194,7 @@ class VectorIndex:
             if collection is not None and (self._collection not in others or self._let_go is collection):
                 return
             self._let_go, self._collection, self._state = collection, None, None
-            self._failures.append(time.monotonic())
+            self._failures.add()
         if not self._closing:  # else it is we who ended it
             self._tell(error)
         if collection is not None:
@@ -204,7 +207,7 @@ class VectorIndex:
         else:
             self._note(f"The vector index failed: {error}. It is built anew; exact search answers until then.")
             self._place.forget()
-        if self._given_up():
+        if not self._place.shared and self._failures.too_many():
             self._note(
                 f"The vector index failed {FAILURES} times within {WITHIN_S / 60:g} minutes and is left alone for that "
                 "time; exact search answers. Look into the log, then run `python -m rag rebuild`."
@@ -213,18 +216,9 @@ class VectorIndex:
     def _note(self, note: str) -> None:
         self.notes = (*(known for known in self.notes if known != note), note)[-_NOTES:]
 
-    def _given_up(self) -> bool:
-        return (
-            not self._place.shared
-            and len(self._failures) == FAILURES
-            and time.monotonic() - self._failures[0] < WITHIN_S
-        )
-
     def _resting(self) -> bool:
         """Say whether it is too early for a new attempt."""
-        if self._place.shared:
-            return bool(self._failures) and time.monotonic() - self._failures[-1] < RETRY_S
-        return self._given_up()
+        return self._failures.since(RETRY_S) if self._place.shared else self._failures.too_many()
 
     # Keeping in step
 
@@ -255,7 +249,7 @@ class VectorIndex:
             CollectionFailed: it cannot be built.
         """
         with self._following:
-            self._failures.clear()
+            self._failures.forget()
             try:
                 self._rebuild("")
             except CollectionFailed as error:
@@ -276,8 +270,10 @@ class VectorIndex:
 
     def _trouble(self, state: IndexState) -> str:
         """Return why the index cannot be used as it is, or an empty string."""
-        if state.catalog_id != self._catalog.catalog_id() or state.changed > self._catalog.change_counter():
+        if state.catalog_id != self._catalog.catalog_id():
             return "it belonged to another catalog"
+        if state.changed > self._catalog.change_counter():
+            return _PUT_BACK
         return self._place.trouble(state) if self._collection is None else ""
 
     def _follow(self, state: IndexState) -> None:
