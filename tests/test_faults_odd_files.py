@@ -22,7 +22,8 @@ from rag.uploads import Upload
 
 NAMES = (
     "a\nb.txt", "引'号\"“”.txt", "🎉报告.txt", "tab\there.txt", " leading and trailing .txt", "-rf.txt",
-    "$(date);`id`.txt", "a\\b.txt", "%s%n{}.txt", "é\u0301.txt", "\u202etxt.gpj.txt", "REPORT.TXT", "report.txt", "长" * 83 + "ab.txt",
+    "$(date);`id`.txt", "a\\b.txt", "%s%n{}.txt", "é\u0301.txt", "\u202etxt.gpj.txt", "REPORT.TXT", "report.txt",
+    "长" * 83 + "ab.txt",
 )  # fmt: skip
 
 
