@@ -106,6 +106,7 @@ def test_each_command_at_several_amounts_of_space(store, disk, tmp_path, command
         }  # fmt: skip
         done = assert_told(run(*commands[command]))
         failed += done.code != 0
+        assert len([path for path in store.glob("chroma-*") if path.is_dir()]) <= 1, "half an index takes up space"
         before = {f"{number}.txt" for number in range(4)}
         kept = set(editions(store))
         count_fault(f"disk full during {command}", tries=done.code != 0, losses=len(before - kept - {"0.txt"}))

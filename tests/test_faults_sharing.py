@@ -20,6 +20,7 @@ from rag.catalog import Catalog
 from rag.errors import RagError, StoreDamaged
 from rag.pipeline import Rag
 from rag.settings import load_settings
+from rag.structure import MetaOverrides
 from rag.types import Verdict
 from rag.uploads import Upload
 
@@ -130,19 +131,21 @@ def test_a_store_copied_while_it_is_written_is_whole_or_refused(tmp_path):
     assert_clean(store)
 
 
-def test_a_torn_copy_is_refused_with_the_way_back(tmp_path):
+def test_a_torn_copy_that_sqlite_takes_for_whole_is_refused_with_the_way_back(tmp_path):
     store, copy = tmp_path / "store", tmp_path / "copy"
     built(tmp_path / "reports", store)
     shutil.copytree(store, copy)  # the file of now …
-    write_reports(tmp_path / "reports", 1, 8)
-    assert run("ingest", tmp_path / "reports", "--store", store).code == 0
-    with opened(store) as held:
-        held.upload([Upload("云岭.txt", report("云岭", 3).encode())])
+    write_reports(tmp_path / "reports", 1, 4)
+    with opened(store, owner=False) as held:
+        held.ingest([tmp_path / "reports"])
+    with opened(store, owner=False) as held:
+        held.correct(held.reports()[0].id, MetaOverrides(region="甲区"))
         for path in store.glob("catalog.sqlite-*"):
             shutil.copy(path, copy)  # … and the log of later
     done = rag("ask", QUESTION, "--store", copy)
     count_fault("torn copy of a store", losses=done.code == 0)
-    assert done.code == 1 and "damaged" in done.err and "python -m rag restore" in done.err, done.told
+    assert done.code == 1 and "copied while it was being written" in done.err, done.told
+    assert "python -m rag restore" in done.err
     answers(store)
 
 
