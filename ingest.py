@@ -18,6 +18,9 @@ from rag.settings import load_settings
 from rag.terminal import plain_name, write_plainly
 from rag.types import IngestSummary
 
+_NAMED = 20
+"""Files that came in before an error are named up to this number, all of them with ``--verbose``."""
+
 _BAD_USAGE = (SettingsError, MetadataError, UnreadableFile, ModelMismatch, EmbeddingError)
 _WORDS = {
     "added": "new",
@@ -102,12 +105,15 @@ class _Progress:
         self._verbose = verbose
         self._bar = tqdm(unit="file", file=sys.stderr, disable=verbose, leave=False)
         self._embedded = 0
+        self._in: dict[str, list[str]] = {"added": [], "replaced": [], "removed": []}
 
     def __enter__(self) -> _Progress:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._bar.close()
+        if isinstance(error, RagError):
+            self._show_what_came_in()
 
     def __call__(self, event: IngestEvent) -> None:
         if event.outcome == "embedding":
@@ -117,12 +123,28 @@ class _Progress:
         if event.outcome == "waiting":
             tqdm.write(f"The store is being written by {event.detail}. Waiting for it…", file=sys.stderr)
             return
+        if event.outcome in self._in:
+            self._in[event.outcome].append(event.source)
         if self._verbose:
             detail = f": {plain_name(event.detail)}" if event.detail else ""
             print(f"{event.outcome} {plain_name(event.source)}{detail}", flush=True)
         self._bar.total = event.total
         self._bar.n = event.done
         self._bar.refresh()
+
+    def _show_what_came_in(self) -> None:
+        """Say what a run that failed has done for good."""
+        for outcome, sources in self._in.items():
+            if sources:
+                print(
+                    f"Before it failed: {len(sources)} {_WORDS[outcome]}. That stays; the next run goes on from there."
+                )
+            if self._verbose:
+                continue  # named already
+            for source in sources[:_NAMED]:
+                print(f"  {plain_name(source)}")
+            if len(sources) > _NAMED:
+                print(f"  and {len(sources) - _NAMED} more: `python -m rag reports` lists all that is in")
 
 
 def _show(summary: IngestSummary, store: Path) -> None:

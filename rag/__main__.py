@@ -185,9 +185,19 @@ def _verify(options: argparse.Namespace) -> int:
     if options.json:
         _print({"problems": list(checked.problems), "notes": list(checked.notes)})
     else:
-        lines = [*(f"note: {note}" for note in checked.notes), *(f"problem: {item}" for item in checked.problems)]
+        lines = [*(f"note: {note}" for note in checked.notes), *_told_problems(checked.problems)]
         _print("\n".join(lines or ["The catalog and its indexes agree."]))
     return EXIT_FAILED if checked.problems else EXIT_OK
+
+
+def _told_problems(problems: Sequence[str]) -> list[str]:
+    """Return a line for each problem that a check found, and the way out where it is an index's."""
+    lines = [f"problem: {item}" for item in problems]
+    if any(item.startswith(("vector index", "lexical index")) for item in problems):
+        lines.append(
+            "Indexes derive from the catalog. If the disk is full, free some space; then `python -m rag rebuild`."
+        )
+    return lines
 
 
 def _backup(options: argparse.Namespace) -> int:
@@ -203,7 +213,7 @@ def _restore(options: argparse.Namespace) -> int:
     manifest = restore(options.archive, store, settings.catalog_url)
     with _open(options, owner=True) as rag:  # builds the indexes
         problems = rag.verify().problems
-    told = [f"{manifest.reports} reports of {manifest.made} in {store}.", *(f"problem: {item}" for item in problems)]
+    told = [f"{manifest.reports} reports of {manifest.made} in {store}.", *_told_problems(problems)]
     _print({**asdict(manifest), "problems": list(problems)} if options.json else "\n".join(told))
     return EXIT_FAILED if problems else EXIT_OK
 

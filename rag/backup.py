@@ -15,7 +15,6 @@ import sqlite3
 import tarfile
 import tempfile
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -24,13 +23,23 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from rag.catalog import CATALOG_FILE, ProcessLock, copy_file, filling, save_catalog
+from rag.catalog import CATALOG_FILE, HOME_FILE, ProcessLock, become_another, copy_file, filling, save_catalog
 from rag.errors import StoreDamaged, StoreError
-from rag.uploads import FOLDER as UPLOADS
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-DERIVED = ("chroma*", "lexical", "*.lock", "*.holder", "*-wal", "*-shm", "*-journal", ".incoming-*", ".*.tmp")
+DERIVED = (
+    "chroma*",
+    "lexical",
+    HOME_FILE,
+    "*.lock",
+    "*.holder",
+    "*-wal",
+    "*-shm",
+    "*-journal",
+    ".incoming-*",
+    ".*.tmp",
+)
 """What a backup leaves out: indexes, locks, and what SQLite or an upload has open."""
 
 _LOCK = "in-use.lock"
@@ -116,7 +125,8 @@ def restore(archive: Path, store: Path, url: SecretStr | None = None) -> Manifes
             with tarfile.open(archive, "r:gz") as tar:
                 tar.extractall(unpacked, filter="data")
             manifest = _checked(unpacked, archive)
-            _readdress(unpacked / CATALOG_FILE, manifest.store, os.path.abspath(store))
+            with closing(sqlite3.connect(unpacked / CATALOG_FILE)) as connection, connection:
+                become_another(connection.execute, manifest.store, os.path.abspath(store))
             (unpacked / MANIFEST).unlink()
             if url is None:
                 _move(unpacked, store)
@@ -233,18 +243,3 @@ def _checked(folder: Path, archive: Path) -> Manifest:
     if wrong or CATALOG_FILE not in found:
         raise StoreDamaged(f"{str(archive)!r} is damaged: {', '.join(wrong[:5])} differ. Use another copy.")
     return manifest
-
-
-def _readdress(catalog: Path, before: str, after: str) -> None:
-    """Let the catalog know the uploads by where they are now, and give it an id of its own.
-
-    It may come to differ from the catalog it was copied of, and an index must not be taken for the other one's.
-    """
-    old, new = f"{before}{os.sep}{UPLOADS}{os.sep}", f"{after}{os.sep}{UPLOADS}{os.sep}"
-    with closing(sqlite3.connect(catalog)) as connection, connection:
-        for table in ("files", "reports"):
-            connection.execute(
-                f"UPDATE {table} SET path = ? || substr(path, ?) WHERE substr(path, 1, ?) = ?",
-                (new, len(old) + 1, len(old), old),
-            )
-        connection.execute("UPDATE meta SET value = ? WHERE key = 'catalog_id'", (json.dumps(uuid.uuid4().hex),))

@@ -43,6 +43,8 @@ from rag.uploads import Upload, UploadCheck, UploadResult, Uploads, accept
 
 NEIGHBOURS = 2
 QUOTE_MATCHES = 200
+ATTEMPTS = 5
+"""So often a question is answered anew where a report goes meanwhile; after that, what is gone is left out."""
 
 
 class Observer(Protocol):
@@ -253,9 +255,7 @@ class Rag:
             yield from reply.answer.splitlines(keepends=True)
             yield self._told(reply)
             return
-        in_filter = self._catalog.report_metas(filters) if filters else metas
-        scope = resolve_scope(understood, in_filter)
-        draft, retrieve_seconds = self._answer(understood, scope, filters, in_filter)
+        scope, draft, retrieve_seconds = self._answer_steadily(understood, filters)
         given = Generated(draft, "extractive")
         if generation and scope.metas:
             for piece in generation.stream(understood, draft, scope, filters.section_kinds, metas):
@@ -291,6 +291,16 @@ class Rag:
             question = analyse(alone, metas, route=route) if alone else question
         question, translated = generation.translate(question)
         return question, (*notes, *translated)
+
+    def _answer_steadily(self, question: Question, filters: Filters) -> tuple[Scope, Draft, float]:
+        """Answer from reports that are all still in at the end, so that none is missed that was replaced meanwhile."""
+        for _ in range(ATTEMPTS):
+            available = self._catalog.report_metas(filters)
+            scope = resolve_scope(question, available)
+            draft, seconds = self._answer(question, scope, filters, available)
+            if scope.ids <= self._catalog.metas().keys():
+                break
+        return scope, draft, seconds
 
     def _answer(
         self, question: Question, scope: Scope, filters: Filters, available: Sequence[ReportMeta]

@@ -58,7 +58,7 @@ def show_answer(answer: Answer) -> str:
 
 
 def _citation_line(citation: Citation) -> str:
-    place = " > ".join((citation.source, *citation.section))
+    place = " > ".join((plain_name(citation.source), *citation.section))
     return f"[{citation.marker}] {citation.id}  {place}"
 
 
@@ -84,10 +84,13 @@ def show_matches(matches: Sequence[QuoteMatch]) -> str:
 
 def show_inventory(rows: Sequence[InventoryRow]) -> str:
     """Return the reports, the duplicates, and the years missing between an office's first and last."""
-    lines = [f"{row.meta.id}  {_report_line(row.meta)}  {row.paragraphs} paragraphs  {row.path}" for row in rows]
+    lines = [
+        f"{row.meta.id}  {_report_line(row.meta)}  {row.paragraphs} paragraphs  {plain_name(row.path)}" for row in rows
+    ]
     for row in rows:
-        lines += [f"duplicate: {path} has the same content as {Path(row.path).name}" for path in row.duplicates]
-        lines += [f"note: {row.meta.source}: {note}" for note in row.meta.notes]
+        name = plain_name(Path(row.path).name)
+        lines += [f"duplicate: {plain_name(path)} has the same content as {name}" for path in row.duplicates]
+        lines += [f"note: {plain_name(row.meta.source)}: {note}" for note in row.meta.notes]
     lines += [f"missing: {name} {year}" for name, year in missing_years([row.meta for row in rows])]
     lines.append(f"{len(rows)} reports")
     return "\n".join(lines)
@@ -115,4 +118,4 @@ def missing_years(metas: Sequence[ReportMeta]) -> list[tuple[str, int]]:
 
 def _report_line(meta: ReportMeta) -> str:
     office = f"{meta.region or ''}{meta.office or '(office unknown)'}"
-    return f"{office} {meta.year or '(year unknown)'}  {meta.source}"
+    return f"{office} {meta.year or '(year unknown)'}  {plain_name(meta.source)}"

@@ -24,6 +24,8 @@ ROOT = Path(__file__).parent.parent
 LARGEST_FILE = 1 << 30  # a broken vector index has been seen to write a 72 GB file
 HASH_MODEL = {"RAG_EMBEDDING_MODEL": "hash", "RAG_CHUNK_TOKENS": "64", "PYTHONIOENCODING": "utf-8"}
 
+_DROP_FROM_BOUNDING_SET = 24
+
 _FORKING = multiprocessing.get_context("forkserver")
 _FORKING.set_forkserver_preload(["ingest", "rag.__main__", "evaluate", "app", "chromadb"])
 
@@ -153,6 +155,8 @@ def _obey_permissions() -> None:
     assert system.capget(header, data) == 0, os.strerror(ctypes.get_errno())
     for place in (0, 1):  # effective and permitted: CAP_DAC_OVERRIDE is 1, CAP_DAC_READ_SEARCH 2
         data[place] &= ~0b110
+    for capability in (1, 2):  # out of the bounding set first, so that no program begun later has them again
+        assert system.prctl(_DROP_FROM_BOUNDING_SET, capability, 0, 0, 0) == 0, os.strerror(ctypes.get_errno())
     assert system.capset(header, data) == 0, os.strerror(ctypes.get_errno())
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from pathlib import Path
 
 from fault_process import Done, rag, run
 
-from rag.catalog import Catalog
+from rag.catalog import HOME_FILE, Catalog
 
 QUESTION = "哪些街道不具备行政执法权"
 
@@ -35,6 +37,13 @@ def built(folder: Path, store: Path, edition: int = 0, count: int = 4) -> None:
     assert done.code == 0, done.told
 
 
+def put_back(template: Path, store: Path) -> None:
+    """Put a store back as it was, not as a copy that is one of its own: that would be looked through and renamed."""
+    shutil.rmtree(store)
+    shutil.copytree(template, store)
+    (store / HOME_FILE).unlink()
+
+
 def editions(store: Path) -> dict[str, str]:
     """Return the stored text of each report by its source."""
     with Catalog.open(store) as catalog:
@@ -61,7 +70,11 @@ def answers(store: Path, **options: object) -> Done:
     return asked
 
 
-def assert_clean(store: Path) -> None:
-    """Make sure that ``python -m rag verify`` finds nothing."""
+def assert_clean(store: Path, seconds: float = 20) -> None:
+    """Make sure that ``python -m rag verify`` finds nothing, once what a killed process had open is closed."""
+    until = time.monotonic() + seconds
     verified = rag("verify", "--store", store)
+    while "in use by" in verified.out and time.monotonic() < until:
+        time.sleep(0.2)
+        verified = rag("verify", "--store", store)
     assert verified.code == 0 and "agree" in verified.out, verified.told

@@ -1,16 +1,19 @@
 import ctypes
 import errno
 import json
+import os
 import shutil
 import struct
 import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from rag.embedding import bundled, load_embedder
 from rag.embedding.charsmap import precompile
@@ -226,7 +229,7 @@ def weights(tmp_path):
 
 
 def visible(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if path.name != ".unpacking.lock")
 
 
 def test_four_bit_weights_become_what_their_bits_say(weights):
@@ -285,6 +288,37 @@ def test_processes_that_unpack_at_once_agree_on_one_folder(weights, tmp_path):
         folders = set(pool.map(unpack, range(4)))
     assert len(folders) == 1
     assert visible(tmp_path / "cache") == [folders.pop().name]
+
+
+def test_what_a_killed_process_left_goes_and_what_a_living_one_unpacks_stays(weights, tmp_path, monkeypatch):
+    cache = tmp_path / "cache"
+    (cache / ".unpacking-killed").mkdir(parents=True)
+    write, begun, go_on = bundled.write_folder, threading.Event(), threading.Event()
+
+    def slow(model, folder):
+        begun.set()
+        assert go_on.wait(60)
+        write(model, folder)
+
+    monkeypatch.setattr(bundled, "write_folder", slow)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(bundled.unpacked_model, cache, weights)
+        assert begun.wait(60)
+        (unpacking,) = visible(cache)
+        os.utime(cache / unpacking, (0, 0))  # as a clock that has jumped ahead makes it look
+        second = pool.submit(bundled.unpacked_model, cache, weights)
+        time.sleep(0.3)
+        assert not second.done() and visible(cache) == [unpacking] != [".unpacking-killed"]
+        go_on.set()
+        assert first.result() == second.result()
+    assert visible(cache) == [first.result().name]
+
+
+def test_who_waits_too_long_for_another_process_is_told(weights, tmp_path, monkeypatch):
+    (tmp_path / "cache").mkdir()
+    monkeypatch.setattr(bundled, "_WAIT_SECONDS", 0.1)
+    with FileLock(tmp_path / "cache" / ".unpacking.lock"), pytest.raises(EmbeddingError, match="Another process.*End"):
+        bundled.unpacked_model(tmp_path / "cache", weights)
 
 
 def test_a_full_disk_is_told_and_leaves_nothing_half_done(weights, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from fault_process import Command, run
-from fault_reports import assert_clean, built, editions, report, write_reports
+from fault_reports import assert_clean, built, editions, put_back, report, write_reports
 from fault_tally import count_fault
 
 from rag.pipeline import Rag
@@ -86,8 +86,7 @@ def test_a_killed_change_is_whole_or_not_at_all(store, tmp_path, change):
     moments, kills, span = random.Random(20240131), 0, SPAN[change]
     allowed = {"云岭": {0, 1}, "石桥": {0, 1}, "白沙": {0, 1}, "外来": {0, 1}} if change == "upload" else {}
     for _ in range(4 * TRIES):
-        shutil.rmtree(store)
-        shutil.copytree(tmp_path / "template", store)
+        put_back(tmp_path / "template", store)
         hit = killed(change, store, moments.uniform(0, span))
         kills += hit
         span *= 1 if hit else 0.7  # it was done before the kill
@@ -119,8 +118,7 @@ def test_a_killed_prune_takes_out_only_what_is_gone(tmp_path):
     shutil.copytree(tmp_path / "store", template)
     moments, kills, span = random.Random(7), 0, 0.25
     for _ in range(4 * TRIES):
-        shutil.rmtree(tmp_path / "store")
-        shutil.copytree(template, tmp_path / "store")
+        put_back(template, tmp_path / "store")
         command = Command("ingest", tmp_path / "reports", "--prune", "--verbose", "--store", tmp_path / "store")
         while command.process.is_alive() and "unchanged" not in command.printed():
             time.sleep(0.002)

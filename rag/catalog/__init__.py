@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rag.catalog.database import CATALOG_FILE, Lock
+from rag.catalog.home import HOME_FILE, become_another
 from rag.catalog.lock import WRITER_LOCK, ProcessLock
 from rag.catalog.offices import matching_offices
 from rag.catalog.records import BuiltWith, FileRecord, InventoryRow, ParagraphRow, StoredReport, VectorTable
@@ -12,6 +13,7 @@ from rag.catalog.transfer import copy_file, filling, save_catalog
 
 __all__ = [
     "CATALOG_FILE",
+    "HOME_FILE",
     "WRITER_LOCK",
     "BuiltWith",
     "Catalog",
@@ -22,6 +24,7 @@ __all__ = [
     "ProcessLock",
     "StoredReport",
     "VectorTable",
+    "become_another",
     "copy_file",
     "filling",
     "matching_offices",

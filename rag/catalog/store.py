@@ -18,6 +18,7 @@ from sqlalchemy import inspect
 from rag.catalog import read, schema, write
 from rag.catalog.checking import problems
 from rag.catalog.database import CATALOG_FILE, Database, Lock, open_database
+from rag.catalog.home import settle
 from rag.catalog.migrations import bring_up
 from rag.catalog.offices import select as select_reports
 from rag.catalog.records import BuiltWith, FileRecord, InventoryRow, ParagraphRow, StoredReport, VectorTable
@@ -88,6 +89,8 @@ class Catalog:
         if not (self.database.exists() and self._has_tables()):
             self._create_if_new(create)
         bring_up(self.database)
+        if not self.database.elsewhere:
+            settle(self.store, self.database)
         if built_with is None:
             return
         with self.database.reading() as connection:

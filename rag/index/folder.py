@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from rag.catalog import ProcessLock
@@ -71,6 +72,7 @@ class VectorFolder:
             collection.make()
         except BaseException:
             collection.process.kill()
+            self.discard(directory)
             raise
         return directory, collection
 
@@ -90,6 +92,12 @@ class VectorFolder:
     def forget(self) -> None:
         """Trust the index in use no more."""
         (self._store / STATE).unlink(missing_ok=True)
+
+    def discard(self, directory: str) -> None:
+        """Delete an index that was not finished: where space is short, half an index takes it up."""
+        folder = self._store / directory
+        shutil.rmtree(folder, ignore_errors=True)
+        marker.path_for(folder).unlink(missing_ok=True)
 
     def keep_only(self, directory: str) -> None:
         """Delete every index but one."""

@@ -95,6 +95,9 @@ class VectorServer:
     def forget(self) -> None:
         """Trust the connection no more; the collection is the server's to keep."""
 
+    def discard(self, directory: str) -> None:
+        """Leave an index that was not finished to the next one that is; the server may not be there to be asked."""
+
     def keep_only(self, directory: str) -> None:
         """Delete every index of this catalog but one."""
         for number in self._numbered():

@@ -298,6 +298,7 @@ class VectorIndex:
             self._record(directory, changed, collection)
         except BaseException as error:
             self._abandon(collection, error)
+            self._place.discard(directory)
             raise
         self._place.keep_only(directory)
 

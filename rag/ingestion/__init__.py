@@ -68,7 +68,8 @@ def ingest_into_store(
             wait_for_index(index, settings, on_progress, stop)
         run = Run(settings, catalog, index, embedder, reader, on_progress, stop, group_chunks=group_chunks)
         summary = run.take_in(paths, files, overrides, prune)
-        return summary if index.owns_vector else replace(summary, notes=(*summary.notes, followed_by(index)))
+        told = [("vector index", note) for note in index.notes] if index.owns_vector else [followed_by(index)]
+        return replace(summary, notes=(*summary.notes, *told))
 
 
 @contextmanager

@@ -312,7 +312,7 @@ class Run:
         with self._turn():
             for record in self._known.values():
                 path = Path(record.path)
-                if any(folder in path.parents for folder in folders) and not os.path.lexists(path):
+                if any(folder in path.parents for folder in folders) and _is_gone(path):
                     self._catalog.remove_file(record.path)
                     self._tally.removed.append(record.source)
                     self._on_progress(IngestEvent(self._done, self._total, record.source, "removed"))
@@ -325,3 +325,14 @@ class Run:
 
 def _record(task: Task, report_id: str, digest: str) -> FileRecord:
     return FileRecord(str(task.path), report_id, task.path.name, digest, READER, task.wanted)
+
+
+def _is_gone(path: Path) -> bool:
+    """Say whether a file is not there; where we may not look, or the disk fails, it is taken to be."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False

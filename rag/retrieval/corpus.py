@@ -36,7 +36,7 @@ class Corpus:
         return (text.passages for text in self.texts(metas))
 
     def texts(self, metas: Sequence[ReportMeta]) -> Iterator[ReportText]:
-        """Yield the text of each report, in the order given.
+        """Yield the text of each report that is still in the catalog, in the order given.
 
         They are read as they are asked for, so that memory stays bounded however many reports there are.
         """
@@ -54,7 +54,8 @@ class Corpus:
         """
         read = self._read(meta for meta in metas if meta.id not in self._texts)
         known = {**self._texts, **read} if read else self._texts
-        found = [known[meta.id] if meta.id in known else ReportText(meta, ()) for meta in metas]
+        live = known.keys() if all(meta.id in known for meta in metas) else self._catalog.metas().keys()
+        found = [known.get(meta.id) or ReportText(meta, ()) for meta in metas if meta.id in known or meta.id in live]
         self._texts.update(islice(read.items(), max(0, KEPT_REPORTS - len(self._texts))))
         return found
 

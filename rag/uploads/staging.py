@@ -2,7 +2,8 @@
 
 While one process holds ``uploads.lock`` it works in a folder ``.incoming-…`` of its own. In it each upload has a slot:
 the file, where it goes, and what stood there before. Whoever finds such a folder with the lock free knows that its
-process was killed, and asks the catalog: what is in stays, anything else is taken back.
+process was killed, and asks the catalog: what is in stays, anything else is taken back. Files are noted by where they
+are in the uploads folder: in a copy of the store nothing of the original is touched.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class Slot:
     def __init__(self, folder: Path, name: str | None = None) -> None:
         self._folder = folder
         self._saved = folder / "saved"
-        self.place = None if name else _read_place(folder / _PLACE)
+        self._uploads = folder.parent.parent
+        self.place = None if name else self._noted_place()
         self.file = folder / "file" / (name or (Path(self.place.target).name if self.place else "-"))
 
     def write(self, content: bytes) -> None:
@@ -68,7 +70,8 @@ class Slot:
         """Put the file in its place; what stands there is kept until the slot goes."""
         self.place, target = place, Path(place.target)
         target.parent.mkdir(exist_ok=True)
-        _write_durably(self._folder / _PLACE, json.dumps(asdict(place)))
+        noted = asdict(place) | {"target": str(target.relative_to(self._uploads))}
+        _write_durably(self._folder / _PLACE, json.dumps(noted))
         if target.exists():
             os.replace(target, self._saved)
         os.replace(self.file, target)
@@ -83,6 +86,13 @@ class Slot:
             os.replace(target, self.file)
         if self._saved.exists():
             os.replace(self._saved, target)
+
+    def _noted_place(self) -> Place | None:
+        try:
+            noted = json.loads((self._folder / _PLACE).read_text(encoding="utf-8"))
+            return Place(**noted | {"target": str(self._uploads / noted["target"])})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
 
 
 class Staging:
@@ -102,12 +112,14 @@ class Staging:
 
     def note_removals(self, paths: Sequence[str]) -> None:
         """Note files that go once the catalog has forgotten them."""
-        _write_durably(self._folder / _REMOVALS, json.dumps(list(paths)))
+        names = [str(Path(path).relative_to(self._folder.parent)) for path in paths]
+        _write_durably(self._folder / _REMOVALS, json.dumps(names))
 
     def removals(self) -> list[str]:
         """Return the files noted."""
         try:
-            return [str(path) for path in json.loads((self._folder / _REMOVALS).read_text(encoding="utf-8"))]
+            names = json.loads((self._folder / _REMOVALS).read_text(encoding="utf-8"))
+            return [str(self._folder.parent / name) for name in names]
         except (OSError, ValueError):
             return []
 
@@ -147,13 +159,6 @@ def new_staging(uploads: Path) -> Staging:
 def abandoned(uploads: Path) -> list[Staging]:
     """Return what processes left that were killed; the lock is held."""
     return [Staging(path) for path in sorted(uploads.glob(f"{_PREFIX}*"), key=lambda path: path.stat().st_ctime_ns)]
-
-
-def _read_place(path: Path) -> Place | None:
-    try:
-        return Place(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
 
 
 def _write_durably(path: Path, text: str) -> None:
