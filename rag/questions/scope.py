@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import rjieba
 from pypinyin import Style, lazy_pinyin, pinyin
@@ -22,6 +22,8 @@ YEAR_LIST = lexicon.cue("scope", "year_list")
 """22、23年, 22 23 24年, 21到23年."""
 YEAR_SPAN = lexicon.cue("scope", "year_span")
 UNNAMED = lexicon.cue("scope", "unnamed")
+KEPT_PATTERNS = 20_000
+"""Names whose patterns are kept; compiling a few hundred takes longer than all the rest of a question."""
 LONGEST_SPAN = 12
 """Years from one end of a span to the other, at most."""
 CHINESE_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
@@ -125,17 +127,26 @@ def _find_offices(folded: str, metas: Sequence[ReportMeta]) -> tuple[tuple[tuple
 def _name_spans(folded: str, meta: ReportMeta) -> list[tuple[int, int]]:
     """Spans of any form of the office's name, its short name and its pinyin."""
     office = meta.office or ""
+    spans = [match.span() for match in _name_pattern(office, tuple(meta.office_variants)).finditer(folded)]
+    if re.search("[a-z]", folded):
+        spans.extend(match.span() for match in _english_name_pattern(short_name(office)).finditer(folded))
+    return spans
+
+
+@lru_cache(maxsize=KEPT_PATTERNS)
+def _name_pattern(office: str, variants: tuple[str, ...]) -> re.Pattern[str]:
     short = short_name(office)
-    forms = sorted({fold(form) for form in (office, *meta.office_variants)}, key=lambda form: (-len(form), form))
+    forms = sorted({fold(form) for form in (office, *variants)}, key=lambda form: (-len(form), form))
     patterns = [re.escape(form) for form in forms]
     if len(short) >= 2:
         patterns.append(re.escape(fold(short)) + r"(?:街道办|街道|街办|办事处|镇|乡|办)?(?![省市县区州])")
-    spans = [match.span() for match in re.finditer("|".join(patterns), folded)]
-    if re.search("[a-z]", folded):
-        suffix = r"(?:['’]s)?(?:\s+(?:sub-?\s?district|street|township|town)(?:\s+office)?)?"
-        pattern = re.compile(_pinyin_pattern(short).pattern + suffix)
-        spans.extend(match.span() for match in pattern.finditer(folded))
-    return spans
+    return re.compile("|".join(patterns))
+
+
+@lru_cache(maxsize=KEPT_PATTERNS)
+def _english_name_pattern(short: str) -> re.Pattern[str]:
+    suffix = r"(?:['’]s)?(?:\s+(?:sub-?\s?district|street|township|town)(?:\s+office)?)?"
+    return re.compile(_pinyin_pattern(short).pattern + suffix)
 
 
 def _find_regions(folded: str, metas: Sequence[ReportMeta]) -> tuple[set[str], list[tuple[int, int]]]:
