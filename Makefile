@@ -7,7 +7,7 @@ REAL_STORE := vectorstore/real
 QUESTION_ZH := 哪些街道不具备行政执法权?
 QUESTION_EN := Which offices lack enforcement power?
 
-.PHONY: run demo test check eval bench screenshots clean
+.PHONY: run demo test check eval bench fuzz screenshots clean
 
 # Runtime and development packages are resolved together, once; the stamp is newer than the lists.
 $(VENV)/.installed: requirements.txt requirements-scale.txt requirements-dev.txt requirements-model.txt
@@ -45,6 +45,11 @@ eval: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks
+
+# Seconds for each target; `make fuzz FUZZ_TARGETS="pdf docx"` runs some only.
+FUZZ_SECONDS ?= 60
+fuzz: $(VENV)/.installed
+	$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 screenshots: $(VENV)/.installed
 	$(BIN)/python benchmarks/screenshots.py --store $(DEMO_STORE)

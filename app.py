@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import errno
-import logging
 import os
 import signal
 import socket
@@ -25,6 +24,7 @@ from rag.errors import AccountsError, ConversationError, RagError, SettingsError
 from rag.pipeline import Rag
 from rag.server import create_server
 from rag.settings import Settings, load_settings
+from rag.terminal import write_plainly
 
 _GRACE_SECONDS = 3  # open pages hold a connection; they are cut after this
 
@@ -46,7 +46,7 @@ class _AnnouncedServer(uvicorn.Server):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted; return 0, 1 when the store cannot be used, 2 on bad usage."""
     signal.signal(signal.SIGTERM, _interrupt)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    write_plainly()
     try:
         settings = _settings(arguments)
         require_accounts(settings)
@@ -100,7 +100,7 @@ def _conversations(settings: Settings) -> Conversations:
 
 
 def _serve(settings: Settings, listener: socket.socket) -> int:
-    rag = Rag(settings, owner=True)
+    rag = Rag(settings, owner=True, serving=True)
     conversations = _conversations(settings)
     try:
         if not rag.reports():

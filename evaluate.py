@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.baselines import baselines
-from rag.errors import GoldError, RagError
+from rag.errors import ExportError, GoldError, RagError
 from rag.evaluation.case import Case
 from rag.evaluation.compare import compare, load_result
 from rag.evaluation.corpus import corpus_of, squeezed
@@ -27,6 +27,7 @@ from rag.evaluation.thresholds import check_gate, load_thresholds, table_name
 from rag.pipeline import Rag
 from rag.serialising import answer_to_dict
 from rag.settings import Settings, load_settings
+from rag.terminal import write_plainly
 
 HERE = Path(__file__).resolve().parent
 PIPED_WIDTH = 160
@@ -35,6 +36,7 @@ THRESHOLDS = HERE / "data" / "gold" / "thresholds.toml"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0 when all is well, 1 when a metric misses its threshold, 2 when something given is unusable."""
+    write_plainly()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         if given[:1] == ["compare"]:
@@ -91,7 +93,11 @@ def _evaluate(options: argparse.Namespace) -> int:
     gate = check_gate(thresholds, outcome)
     result = build_result(asked, outcome, origin, gate=gate, baselines=beside, judge=judge)
     _console().print(render(result))
-    save_run(settings.store, json.loads(json.dumps(result, default=str)))
+    if save_run(settings.store, json.loads(json.dumps(result, default=str))) is None:
+        print(
+            f"Warning: the run is not kept for the page: {str(settings.store)!r} cannot be written, or is full.",
+            file=sys.stderr,
+        )
     if options.json:
         _write(options.json, json.dumps(result, ensure_ascii=False, indent=1, default=str))
     if options.html:
@@ -139,8 +145,13 @@ def _console() -> Console:
 
 
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ExportError(
+            f"Cannot write {str(path)!r}: {error.strerror or error}. Name another file with --json or --html."
+        ) from error
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from rag.errors import EmbeddingError, MetadataError, ModelMismatch, RagError, SettingsError, UnreadableFile
 from rag.ingestion import IngestEvent, ingest_into_store
 from rag.settings import load_settings
+from rag.terminal import plain_name, write_plainly
 from rag.types import IngestSummary
 
 _BAD_USAGE = (SettingsError, MetadataError, UnreadableFile, ModelMismatch, EmbeddingError)
@@ -57,6 +58,7 @@ class StopRequest:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns 0 when all files are in, 1 when some failed or it was stopped, 2 on bad usage."""
     options = _parser().parse_args(arguments)
+    write_plainly()
     stop = StopRequest()
     try:
         settings = load_settings(store=options.store)
@@ -68,6 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
                 prune=options.prune,
                 on_progress=progress,
                 stop=stop,
+                ray=options.ray,
             )
     except RagError as error:
         print(f"ingest: {error}", file=sys.stderr)
@@ -85,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--store", type=Path, help="folder of the store (default: RAG_STORE, else vectorstore)")
     parser.add_argument("--metadata", type=Path, metavar="FILE.csv", help="metadata that fill in or override")
     parser.add_argument("--prune", action="store_true", help="remove reports whose file is gone from these folders")
+    parser.add_argument(
+        "--ray", metavar="ADDRESS", help="read and embed over a Ray cluster: auto, HOST:PORT, ray://HOST:PORT or local"
+    )
     parser.add_argument("--verbose", action="store_true", help="a line for each file, once it is in for good")
     return parser
 
@@ -108,8 +114,12 @@ class _Progress:
             self._embedded += int(event.detail)
             self._bar.set_postfix(embedded=f"{self._embedded} chunks")
             return
+        if event.outcome == "waiting":
+            tqdm.write(f"The store is being written by {event.detail}. Waiting for it…", file=sys.stderr)
+            return
         if self._verbose:
-            print(f"{event.outcome} {event.source}{f': {event.detail}' if event.detail else ''}", flush=True)
+            detail = f": {plain_name(event.detail)}" if event.detail else ""
+            print(f"{event.outcome} {plain_name(event.source)}{detail}", flush=True)
         self._bar.total = event.total
         self._bar.n = event.done
         self._bar.refresh()
@@ -123,11 +133,11 @@ def _show(summary: IngestSummary, store: Path) -> None:
         f"({summary.embedding_seconds:.1f} s of it embedding)."
     )
     for source, original in summary.duplicates:
-        print(f"  same content: {source} = {original} (taken once)")
+        print(f"  same content: {plain_name(source)} = {plain_name(original)} (taken once)")
     for source, note in summary.notes:
-        print(f"  note: {source}: {note}")
+        print(f"  note: {plain_name(source)}: {note}")
     for failure in summary.failures:
-        print(f"  FAILED: {failure.path}: {failure.reason}")
+        print(f"  FAILED: {plain_name(failure.path)}: {failure.reason}")
 
 
 if __name__ == "__main__":

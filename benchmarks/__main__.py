@@ -14,6 +14,7 @@ COMMANDS = (
     ("Sample corpus into the store", ["ingest.py", "data/reports", "--store", str(STORE)]),
     ("Embedding against the bundled package's own engine", ["benchmarks/embedding_speed.py"]),
     ("Ingest against embedding the same chunks alone", ["benchmarks/ingest_overhead.py", "data/reports"]),
+    ("Answers while an upload is taken in", ["benchmarks/upload_latency.py"]),
     ("Answer against embedding its question", ["benchmarks/answer_time.py", "--store", str(STORE)]),
     ("Time, memory and disk at 100, 1,000 and 10,000 reports", ["-m", "benchmarks.survey_scale"]),
     ("Twenty users asking at once", ["benchmarks/load.py", "--store", str(STORE)]),
@@ -22,6 +23,7 @@ COMMANDS = (
         "Evidence found, beside two plain designs",
         ["evaluate.py", "data/gold/sample.jsonl", "--store", str(STORE), "--baselines"],
     ),
+    ("Ours, the tutorial's design and haiku.rag, into the README", ["-m", "benchmarks.peers", "--readme"]),
 )
 
 

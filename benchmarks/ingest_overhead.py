@@ -1,8 +1,9 @@
 """What ingest adds to the embedding itself: ``python benchmarks/ingest_overhead.py [PATH…] [--rounds N]``.
 
 Embeds the chunks of the given reports alone, as one list, then ingests the same reports into a new store, then ingests
-them again unchanged. The model is loaded before either is timed. Prints the times and both ratios; exits 1 when
-ingest takes over 1.15 times the embedding alone, or the second run over 3% of the first.
+them again unchanged. The model is loaded before either is timed. Prints the times, both ratios, and embedding's share
+of the ingest; exits 1 when ingest takes over 1.15 times the embedding alone, the second run over 3% of the first, or
+embedding has less than 0.9 of the ingest. The share is the ratio to trust on a busy machine, since it is of one run.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from rag.settings import Settings, load_settings
 from rag.structure import parse_report
 from rag.types import IngestSummary
 
-INGEST_LIMIT, AGAIN_LIMIT = 1.15, 0.03
+INGEST_LIMIT, AGAIN_LIMIT, SHARE_LIMIT = 1.15, 0.03, 0.9
 
 
 def main() -> int:
@@ -35,15 +36,16 @@ def main() -> int:
     embedder = load_embedder(load_settings())
     embedder.embed_passages(["warm up"])
     rounds = [_round(options.paths, embedder) for _ in range(options.rounds)]
-    ingest_ratio, again_ratio = (min(ratios) for ratios in zip(*rounds, strict=True))
+    ingest_ratio, again_ratio = (min(ratios) for ratios in list(zip(*rounds, strict=True))[:2])
+    share = max(shares for _, _, shares in rounds)
     print(
         f"best of {len(rounds)}: ingest {ingest_ratio:.3f} (limit {INGEST_LIMIT}), again {again_ratio:.3f} "
-        f"(limit {AGAIN_LIMIT})"
+        f"(limit {AGAIN_LIMIT}), embedding's share {share:.3f} (at least {SHARE_LIMIT})"
     )
-    return 0 if ingest_ratio <= INGEST_LIMIT and again_ratio <= AGAIN_LIMIT else 1
+    return 0 if ingest_ratio <= INGEST_LIMIT and again_ratio <= AGAIN_LIMIT and share >= SHARE_LIMIT else 1
 
 
-def _round(paths: list[Path], embedder: Embedder) -> tuple[float, float]:
+def _round(paths: list[Path], embedder: Embedder) -> tuple[float, float, float]:
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(store=Path(folder) / "store")
         texts = _chunk_texts(paths, settings)
@@ -59,7 +61,7 @@ def _round(paths: list[Path], embedder: Embedder) -> tuple[float, float]:
         f"ingest again    {again.seconds:8.2f} s   {again.seconds / first.seconds:.1%} of the first, "
         f"{again.embedded} embedded"
     )
-    return first.seconds / alone, again.seconds / first.seconds
+    return first.seconds / alone, again.seconds / first.seconds, first.embedding_seconds / first.seconds
 
 
 def _chunk_texts(paths: list[Path], settings: Settings) -> list[str]:
@@ -80,7 +82,7 @@ def _seconds_to_embed(texts: list[str], embedder: Embedder) -> float:
 def _ingest(paths: list[Path], settings: Settings, embedder: Embedder) -> IngestSummary:
     built_with = BuiltWith.of(embedder, settings)
     with (
-        Catalog.open(settings.store, built_with, create=True) as catalog,
+        Catalog.open(settings.store, built_with, create=True, url=settings.catalog_url) as catalog,
         Index.open(catalog, owner=True) as index,
     ):
         return ingest(paths, settings=settings, catalog=catalog, index=index, embedder=embedder)

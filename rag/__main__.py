@@ -29,7 +29,7 @@ from rag.serialising import (
     quote_match_to_dict,
 )
 from rag.settings import load_settings
-from rag.terminal import show_answer, show_cited_paragraph, show_inventory, show_matches
+from rag.terminal import show_answer, show_cited_paragraph, show_inventory, show_matches, write_plainly
 from rag.types import Answer, Filters, Route
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
@@ -38,6 +38,7 @@ EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed or problems found, 2 bad usage."""
     options = _parser().parse_args(arguments)
+    write_plainly()
     gc.freeze()  # a tenth off a first survey: no collection goes through what the imports made
     try:
         return int(options.run(options))
@@ -138,10 +139,10 @@ def _ask(options: argparse.Namespace) -> int:
                 sys.stderr.write(piece)
                 sys.stderr.flush()
         address = f"http://{rag.settings.host}:{rag.settings.port}"
+    _print(answer_to_dict(answer) if options.json else show_answer(answer))
     if options.export:
         turn = ExportedTurn(answer.question, answer, filters)
         write_export(compose(answer.question, [turn], address), options.export)
-    _print(answer_to_dict(answer) if options.json else show_answer(answer))
     return EXIT_OK
 
 
@@ -171,7 +172,9 @@ def _facts(options: argparse.Namespace) -> int:
 
 def _reports(options: argparse.Namespace) -> int:
     with _open(options) as rag:
-        rows = rag.inventory()
+        rows, holder = rag.inventory(), rag.holder()
+    if holder:
+        sys.stderr.write(f"note: the vector index is in use by {holder}.\n")
     _print(inventory_to_dict(rows) if options.json else show_inventory(rows))
     return EXIT_OK
 
@@ -188,14 +191,16 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _backup(options: argparse.Namespace) -> int:
-    manifest = back_up(load_settings(store=options.store).store, options.archive)
+    settings = load_settings(store=options.store)
+    manifest = back_up(settings.store, options.archive, settings.catalog_url)
     _print(asdict(manifest) if options.json else f"{manifest.reports} reports in {options.archive}.")
     return EXIT_OK
 
 
 def _restore(options: argparse.Namespace) -> int:
-    store = load_settings(store=options.store).store
-    manifest = restore(options.archive, store)
+    settings = load_settings(store=options.store)
+    store = settings.store
+    manifest = restore(options.archive, store, settings.catalog_url)
     with _open(options, owner=True) as rag:  # builds the indexes
         problems = rag.verify().problems
     told = [f"{manifest.reports} reports of {manifest.made} in {store}.", *(f"problem: {item}" for item in problems)]

@@ -1,7 +1,8 @@
 """Backup copies of a store: one archive of all that cannot be derived, and the way back.
 
-Databases are copied by SQLite's own online backup, so that the copy is of one moment while others write; the indexes
-are left out, since they are built anew from the catalog without embedding.
+An archive holds the catalog as an SQLite file, whichever engine it was on, so that it can be put back on either. What
+is copied is of one moment while others write; the indexes are left out, since they are built anew from the catalog
+without embedding.
 """
 
 from __future__ import annotations
@@ -13,20 +14,28 @@ import shutil
 import sqlite3
 import tarfile
 import tempfile
+import time
+import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rag.catalog import CATALOG_FILE
+from pydantic import SecretStr
+
+from rag.catalog import CATALOG_FILE, ProcessLock, copy_file, filling, save_catalog
 from rag.errors import StoreDamaged, StoreError
 from rag.uploads import FOLDER as UPLOADS
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-DERIVED = ("chroma*", "lexical", "*.lock", "*-wal", "*-shm", "*-journal", ".incoming-*", ".*.tmp")
+DERIVED = ("chroma*", "lexical", "*.lock", "*.holder", "*-wal", "*-shm", "*-journal", ".incoming-*", ".*.tmp")
 """What a backup leaves out: indexes, locks, and what SQLite or an upload has open."""
+
+_LOCK = "in-use.lock"
+_JUST_MADE_S = 3600
+"""A folder without a lock is at most so young that its maker may not have come to lock it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +57,24 @@ class Manifest:
     files: dict[str, str]
 
 
-def back_up(store: Path, archive: Path) -> Manifest:
+def back_up(store: Path, archive: Path, url: SecretStr | None = None) -> Manifest:
     """Write a store into one compressed archive; the archive appears whole or not at all.
 
     Args:
         store: The store's folder; others may be writing it.
         archive: The file to write (.tar.gz); an earlier one is replaced.
+        url: The setting ``catalog_url``: the database that holds the catalog, None: the store's folder.
 
     Raises:
-        StoreError: there is no store, or something cannot be read or written.
+        StoreDamaged: the catalog is damaged; an earlier archive stays.
+        StoreError: there is no store, or something cannot be read or written; an earlier archive stays.
     """
-    if not (store / CATALOG_FILE).is_file():
-        raise StoreError(f"No store in {str(store)!r}. Name one with --store.")
     try:
-        with tempfile.TemporaryDirectory(prefix=".backup-", dir=archive.absolute().parent) as folder:
-            copy = Path(folder, "store")
-            _copy(store, copy)
+        if url is None and not (store / CATALOG_FILE).is_file():
+            raise StoreError(f"No store in {str(store)!r}. Name one with --store.")
+        with _workplace(archive.absolute().parent, ".backup-") as folder:
+            copy = folder / "store"
+            _copy(store, copy, url)
             manifest = Manifest(
                 format=FORMAT,
                 made=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -72,28 +83,27 @@ def back_up(store: Path, archive: Path) -> Manifest:
                 files={name: _digest(copy / name) for name in _names(copy)},
             )
             (copy / MANIFEST).write_text(json.dumps(asdict(manifest), ensure_ascii=False, indent=1), encoding="utf-8")
-            written = Path(folder, "archive")
-            with tarfile.open(written, "w:gz", compresslevel=5) as tar:
-                tar.add(copy, arcname=".")
-            os.replace(written, archive)
+            _pack(copy, folder / "archive")
+            os.replace(folder / "archive", archive)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(
-            f"The backup {str(archive)!r} could not be made: {error}. Nothing was left behind; free some space or name "
-            "another file."
+            f"The backup {str(archive)!r} could not be made: {error}. Nothing was left behind; free some space, give "
+            "permission to read the store, or name another file."
         ) from error
     return manifest
 
 
-def restore(archive: Path, store: Path) -> Manifest:
+def restore(archive: Path, store: Path, url: SecretStr | None = None) -> Manifest:
     """Put a backup back as a new store; the next opening as owner builds its indexes.
 
     Args:
-        archive: What ``back_up`` wrote.
+        archive: What ``back_up`` wrote, from whichever engine.
         store: The folder to make; it must not hold anything yet.
+        url: The setting ``catalog_url``: an empty database for the catalog, None: the store's folder.
 
     Raises:
         StoreDamaged: the archive is no backup, is incomplete or was changed.
-        StoreError: the folder is not empty, or something cannot be read or written.
+        StoreError: the folder or the database is not empty, or something cannot be read or written.
     """
     if store.exists() and (not store.is_dir() or any(store.iterdir())):
         raise StoreError(
@@ -101,21 +111,73 @@ def restore(archive: Path, store: Path) -> Manifest:
             "folder with --store."
         )
     try:
-        with tempfile.TemporaryDirectory(prefix=".restore-", dir=_existing(store.absolute().parent)) as folder:
-            unpacked = Path(folder, "store")
+        with _workplace(_existing(store.absolute().parent), ".restore-") as folder:
+            unpacked = folder / "store"
             with tarfile.open(archive, "r:gz") as tar:
                 tar.extractall(unpacked, filter="data")
             manifest = _checked(unpacked, archive)
-            _move_uploads(unpacked / CATALOG_FILE, manifest.store, os.path.abspath(store))
+            _readdress(unpacked / CATALOG_FILE, manifest.store, os.path.abspath(store))
             (unpacked / MANIFEST).unlink()
-            if store.is_dir():
-                store.rmdir()
-            shutil.move(unpacked, store)
+            if url is None:
+                _move(unpacked, store)
+            else:
+                _fill(unpacked, store, url)
     except (tarfile.TarError, EOFError) as error:
         raise StoreDamaged(f"{str(archive)!r} is no backup, or only part of one: {error}. Use another copy.") from error
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"{str(archive)!r} could not be restored to {str(store)!r}: {error}.") from error
+        raise StoreError(
+            f"{str(archive)!r} could not be restored to {str(store)!r}: {error}. Nothing was left behind. Free some "
+            "space, or name another folder with --store."
+        ) from error
     return manifest
+
+
+@contextmanager
+def _workplace(parent: Path, prefix: str) -> Iterator[Path]:
+    """Make a folder that is gone afterwards, and clear away those that killed processes left."""
+    _clear_away(parent, prefix)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=parent) as name:
+        lock = ProcessLock(Path(name, _LOCK))
+        if not lock.acquire():
+            raise StoreError(f"{name!r} cannot be locked. Check the permissions of {str(parent)!r}.")
+        try:
+            yield Path(name)
+        finally:
+            lock.release()
+
+
+def _clear_away(parent: Path, prefix: str) -> None:
+    for folder in parent.glob(f"{prefix}*"):
+        lock = ProcessLock(folder / _LOCK)
+        if (folder / _LOCK).exists():
+            left = lock.acquire()
+        else:
+            left = folder.is_dir() and time.time() - folder.stat().st_mtime > _JUST_MADE_S
+        if left:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.release()
+
+
+def _pack(folder: Path, archive: Path) -> None:
+    """Write an archive through to the disk, so that it may take an earlier one's place."""
+    with archive.open("wb") as stream:
+        with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=5) as tar:
+            tar.add(folder, arcname=".")
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _move(unpacked: Path, store: Path) -> None:
+    if store.is_dir():
+        store.rmdir()
+    shutil.move(unpacked, store)
+
+
+def _fill(unpacked: Path, store: Path, url: SecretStr) -> None:
+    """Put the catalog into its database and the rest into the folder: both, or neither."""
+    with filling(unpacked, url):
+        (unpacked / CATALOG_FILE).unlink()
+        _move(unpacked, store)
 
 
 def _existing(folder: Path) -> Path:
@@ -123,16 +185,13 @@ def _existing(folder: Path) -> Path:
     return folder
 
 
-def _copy(store: Path, copy: Path) -> None:
-    """Copy all that is not derived: databases by online backup, files as they are."""
+def _copy(store: Path, copy: Path, url: SecretStr | None) -> None:
+    """Copy all that is not derived: databases as of one moment, files as they are."""
     databases = {path.name for path in store.glob("*.sqlite")}
     shutil.copytree(store, copy, ignore=shutil.ignore_patterns(*DERIVED, *databases))
-    for name in databases:
-        with (
-            closing(sqlite3.connect(f"file:{(store / name).absolute()}?mode=ro", uri=True)) as source,
-            closing(sqlite3.connect(copy / name)) as target,
-        ):
-            source.backup(target)
+    for name in databases - {CATALOG_FILE}:
+        copy_file(store / name, copy / name)
+    save_catalog(store, url, copy / CATALOG_FILE)
 
 
 def _names(folder: Path) -> Iterator[str]:
@@ -147,8 +206,18 @@ def _digest(path: Path) -> str:
 
 
 def _reports(folder: Path) -> int:
+    """Count the reports of a copied catalog, which must be sound: a damaged one must not replace a good backup."""
     with closing(sqlite3.connect(folder / CATALOG_FILE)) as connection:
-        return int(connection.execute("SELECT count(*) FROM reports").fetchone()[0])
+        try:
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise sqlite3.DatabaseError(found)
+            return int(connection.execute("SELECT count(*) FROM reports").fetchone()[0])
+        except sqlite3.DatabaseError as error:
+            raise StoreDamaged(
+                f"The catalog is damaged ({error}) and was not backed up; an earlier backup stays. Move the store away "
+                "and put that one back: `python -m rag restore FILE.tar.gz`."
+            ) from error
 
 
 def _checked(folder: Path, archive: Path) -> Manifest:
@@ -166,8 +235,11 @@ def _checked(folder: Path, archive: Path) -> Manifest:
     return manifest
 
 
-def _move_uploads(catalog: Path, before: str, after: str) -> None:
-    """Let the catalog know the uploaded files by where they are now."""
+def _readdress(catalog: Path, before: str, after: str) -> None:
+    """Let the catalog know the uploads by where they are now, and give it an id of its own.
+
+    It may come to differ from the catalog it was copied of, and an index must not be taken for the other one's.
+    """
     old, new = f"{before}{os.sep}{UPLOADS}{os.sep}", f"{after}{os.sep}{UPLOADS}{os.sep}"
     with closing(sqlite3.connect(catalog)) as connection, connection:
         for table in ("files", "reports"):
@@ -175,3 +247,4 @@ def _move_uploads(catalog: Path, before: str, after: str) -> None:
                 f"UPDATE {table} SET path = ? || substr(path, ?) WHERE substr(path, 1, ?) = ?",
                 (new, len(old) + 1, len(old), old),
             )
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'catalog_id'", (json.dumps(uuid.uuid4().hex),))

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from rag.errors import CitationError, MalformedCitation
 from rag.types import Citation, Paragraph, ReportMeta
 
-CITATION_ID = re.compile(r"(?P<report>[0-9a-f]{12})-p(?P<paragraph>\d{1,6})-s(?P<start>\d{1,7})-e(?P<end>\d{1,7})")
+CITATION_ID = re.compile(
+    r"(?P<report>[0-9a-f]{12})-p(?P<paragraph>[1-9][0-9]{0,8})-s(?P<start>0|[1-9][0-9]{0,8})-e(?P<end>[1-9][0-9]{0,8})"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@
     ├── StoreError             the store cannot be opened or used
     │   ├── ModelMismatch      the store was built with another model or chunking
     │   ├── StoreLocked        another process holds what is needed
+    │   ├── StoreFull          no space is left on its disk
+    │   ├── StoreReadOnly      it may be read, not written
     │   └── StoreDamaged
     ├── CitationError          a citation id or report id points nowhere
     │   └── MalformedCitation  it is no citation id at all
@@ -91,6 +93,14 @@ class ModelMismatch(StoreError):
 
 class StoreLocked(StoreError):
     """Another process holds what is needed."""
+
+
+class StoreFull(StoreError):
+    """No space is left on the store's disk."""
+
+
+class StoreReadOnly(StoreError):
+    """The store may be read, not written."""
 
 
 class StoreDamaged(StoreError):

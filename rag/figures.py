@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from functools import cache
 
-import cn2an
-
 from rag import lexicon
 from rag.folding import fold
+from rag.numerals import CHINESE, NUMERAL, SCALES, between, parse_number
 
-ARABIC = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
-CHINESE = r"[一二三四五六七八九十百千万亿两零〇]+"
-SCALES = {"十": 10, "百": 100, "千": 1_000, "万": 10_000, "亿": 100_000_000}
+_RANKS = re.compile(r"第(?:[\d一二三四五六七八九十百]{1,4}\s?、\s?)+$")
+"""第3、4批: more ranks than one."""
+_LONGEST_RANK = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +48,14 @@ def _pattern() -> re.Pattern[str]:
     before = "|".join(word for group in words["before"].values() for word in sorted(group, key=len, reverse=True))
     after = "|".join(word for group in words["after"].values() for word in group)
     behind = "|".join(word for group in words["after_unit"].values() for word in group)
-    number = rf"(?:{ARABIC}|{CHINESE})"
+    number, scale, space = NUMERAL, "[万亿千百十]?", r"\s{0,4}"
     return re.compile(
-        rf"(?:(?<![履签违特邀解续预])(?P<before>{before})\s*)?(?:(?P<fraction>百分之)(?P<percent>{number})"
-        rf"|(?<![\d.唯])(?P<number>{number})\s*(?P<scale>[万亿千百十]?)(?:\s*[-~—至到]\s*(?P<high>{number})\s*(?P<high_scale>[万亿千百十]?))?"
-        rf"(?P<after>{after})?(?P<late_scale>[万亿]?)\s*(?P<unit>{units})(?P<behind>{behind})?)"
+        rf"(?:(?<![履签违特邀解续预])(?P<before>{before}){space})?(?!{words['no_figure']})"
+        rf"(?:(?P<fraction>百分之)(?P<percent>{number})"
+        rf"|(?<![\d.唯])(?P<number>{number}){space}(?P<scale>{scale})"
+        rf"(?:{space}[-~—至到]{space}(?P<high>{number}){space}(?P<high_scale>{scale}))?"
+        rf"(?P<after>{after})?(?P<late_scale>[万亿]?){space}(?P<unit>{units}))(?P<behind>{behind})?"
     )
-
-
-def parse_number(text: str) -> float:
-    """Return the value of a numeral in Arabic or Chinese digits; 百 alone is 100, as in 百余场.
-
-    Raises:
-        ValueError: the text is no numeral.
-    """
-    text = text.replace(",", "").strip()
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    text = text.replace("两", "二").replace("〇", "零")
-    if text[:1] in ("百", "千", "万"):
-        text = "一" + text
-    return float(cn2an.cn2an(text, "smart"))
 
 
 def parse_figures(text: str) -> tuple[Figure, ...]:
@@ -83,43 +70,74 @@ def parse_figures(text: str) -> tuple[Figure, ...]:
 
 
 def _figure(match: re.Match[str], text: str) -> Figure | None:
+    start = match.start("before") if match["before"] else match.start("fraction" if match["fraction"] else "number")
     try:
-        if match["fraction"]:
-            return Figure(
-                match.start(), match.end(), text[slice(*match.span())], parse_number(match["percent"]), "%", "percent"
-            )
-        value = parse_number(match["number"]) * SCALES.get(match["scale"] or "", 1)
-        high = parse_number(match["high"]) * SCALES.get(match["high_scale"] or "", 1) if match["high"] else None
+        value, high, unit = (parse_number(match["percent"]), None, "%") if match["fraction"] else _amount(match)
     except ValueError:
         return None
-    unit, scale = match["unit"], match["late_scale"]
-    if unit == "元" and (scale or match["scale"]) in ("万", "亿"):
-        # 3万元 is 3 in the unit 万元, as written.
-        unit = (scale or match["scale"]) + unit
-        value = value if scale else value / SCALES[match["scale"]]
-    elif scale:
-        value *= SCALES[scale]
-    start = match.start("before") if match["before"] else match.start("number")
-    return Figure(start, match.end(), text[start : match.end()], value, unit, _qualifier(match), high)
+    if not math.isfinite(value) or (high is not None and not math.isfinite(high)):
+        return None
+    return Figure(start, match.end(), text[start : match.end()], value, unit, _qualifier(match, high), high)
 
 
-def _qualifier(match: re.Match[str]) -> str:
+def _amount(match: re.Match[str]) -> tuple[float, float | None, str]:
+    """Return value, upper end and unit. 3万元 is 3 in the unit 万元, as written; so are 3至5万元.
+
+    Raises:
+        ValueError: what looks like a numeral is none.
+    """
+    unit, scale = match["unit"], match["late_scale"] or match["high_scale"] or match["scale"] or ""
+    as_written = unit == "元" and scale in ("万", "亿")
+    late = SCALES.get(match["late_scale"], 1)
+    value, high = _ends(match)
+    value, high = value * late, None if high is None else high * late
+    if not as_written or (match["high_scale"] and not match["late_scale"] and value < SCALES[scale]):
+        return value, high, unit
+    return value / SCALES[scale], None if high is None else high / SCALES[scale], scale + unit
+
+
+def _ends(match: re.Match[str]) -> tuple[float, float | None]:
+    """Return the number, or both ends of a range; in 3至5万 the scale is of both.
+
+    Raises:
+        ValueError: what looks like a numeral is none.
+    """
+    scale = SCALES.get(match["scale"], 1)
+    estimate = between(match["number"])
+    if estimate and not match["high"]:
+        return estimate[0] * scale, estimate[1] * scale
+    value = parse_number(match["number"]) * scale
+    if not match["high"]:
+        return value, None
+    high = parse_number(match["high"]) * SCALES.get(match["high_scale"], 1)
+    last = SCALES.get((match["high"] + match["high_scale"])[-1:], 1)
+    shared = scale == 1 and last >= SCALES["万"] and value < high / last
+    return value * last if shared else value, high
+
+
+def _qualifier(match: re.Match[str], high: float | None) -> str:
     words = lexicon.load("units")
     for group, place in (("before", "before"), ("after_unit", "behind"), ("after", "after")):
         for qualifier, cues in words[group].items():
             if match[place] in cues:
                 return str(qualifier)
-    if match["high"]:
-        return "range"
-    return "percent" if match["unit"] in ("%", "‰") else "exact"
+    if high is not None:
+        return "range" if match["high"] else "about"
+    return "percent" if match["fraction"] or match["unit"] in ("%", "‰") else "exact"
 
 
 def _is_part_of_a_name(folded: str, figure: Figure) -> bool:
-    """第3名 is a rank, 一名 in 一村一名 or 三项制度 a name; a Chinese 一 is an article more often than a count."""
-    before = folded[max(0, figure.start - 1) : figure.start]
-    if before in ("第", "之", "每"):
+    """第3名 is a rank, 一名 in 一村一名 or 三项制度 a name; a Chinese 一 is an article more often than a count.
+
+    数十件 and 几十件 say no number.
+    """
+    preceding = folded[max(0, figure.start - _LONGEST_RANK) : figure.start].rstrip()
+    before = preceding[-1:]
+    if before in ("第", "之", "每") or _RANKS.search(preceding):
         return True
     numeral = re.match(CHINESE, figure.text)
+    if numeral and before in ("几", "数") and numeral[0][0] in SCALES:
+        return True
     return bool(numeral and figure.value == 1 and before in ("", "某", "这", "那", "同", "统", "另", "逐"))
 
 

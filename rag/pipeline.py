@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -15,14 +15,16 @@ from rag.answering import Draft, ExtractiveEngine, phrase, refuse_scope
 from rag.catalog import BuiltWith, Catalog, InventoryRow
 from rag.citations import cut_citation, parse_citation_id
 from rag.embedding import Embedder, load_embedder
+from rag.embedding.process import ProcessEmbedder, serving_embedder
 from rag.errors import CitationError, QuestionError
 from rag.fact_listing import CitedFact, about, with_citations
 from rag.generation import Generated, Generation
-from rag.index import Index, Verification
+from rag.index import Follower, Index, Verification
 from rag.ingestion import IngestEvent, correct_report, ingest, remove_files, remove_report
 from rag.questions import Question, analyse
 from rag.questions.analysis import LONGEST_QUESTION, language_of
 from rag.quotes import occurrences, prepare_quote
+from rag.reading import LocalReader, ReadFile, ReadingLimits
 from rag.retrieval import Corpus, Retriever, Scope, resolve_scope
 from rag.settings import Settings
 from rag.structure import MetaOverrides
@@ -67,28 +69,35 @@ class Rag:
     Args:
         settings: The settings; the store must exist unless ``create``.
         create: Make the store if there is none.
-        owner: Take the vector index's directory for this process if it is free (the app, ingestion, rebuilding).
+        owner: Take the vector index for this process if it is free (the app, ingestion, rebuilding).
+        serving: Answer for as long as it is open (the app): what comes in is read and embedded in child processes, and
+            what other processes write is followed in the background.
 
     Raises:
         StoreError: the store does not exist, is damaged, or was built with another model.
     """
 
-    def __init__(self, settings: Settings, *, create: bool = False, owner: bool = False) -> None:
+    def __init__(self, settings: Settings, *, create: bool = False, owner: bool = False, serving: bool = False) -> None:
         self.settings = settings
-        self._embedder = load_embedder(settings)
-        self._catalog = Catalog.open(settings.store, BuiltWith.of(self._embedder, settings), create=create)
-        self._index = Index.open(self._catalog, owner=owner)
-        if owner:
-            self._index.sync()
+        self._embedder = serving_embedder(settings) if serving else load_embedder(settings)
+        built_with = BuiltWith.of(self._embedder, settings)
+        self._catalog = Catalog.open(settings.store, built_with, create=create, url=settings.catalog_url)
+        self._index = Index.open(self._catalog, owner=owner, chroma_url=settings.chroma_url)
+        self._follower = Follower(self._index) if serving else None
+        self._unsynced = self._index.try_sync() if owner and not serving else ()
         self._corpus = Corpus(self._catalog)
         retriever = Retriever(self._catalog, self._index, self._corpus, lambda: self._embedder, top_k=settings.top_k)
         self._engine = ExtractiveEngine(self._corpus, retriever)
         self._generation = Generation(settings, self._corpus, retriever) if settings.llm_model else None
         self._writing = threading.RLock()
         self._observers: list[Observer] = []
+        limits = ReadingLimits.of(settings)
+        self._reader = LocalReader(limits, here_bytes=0) if serving else LocalReader(limits)
         self._uploads = Uploads(
-            self._catalog, int(settings.max_file_mb * 1024 * 1024), lambda paths: self.ingest(paths), self._forget
+            self._catalog, limits.file_bytes, settings.wait_s, self._reader, self._take_in_uploads, self._forget
         )
+        if owner:
+            self._uploads.recover()
 
     def __enter__(self) -> Self:
         """Return itself; leaving closes it."""
@@ -102,6 +111,11 @@ class Rag:
 
     def close(self) -> None:
         """Close the indexes and the catalog."""
+        if self._follower is not None:
+            self._follower.stop()
+        self._reader.close()
+        if isinstance(self._embedder, ProcessEmbedder):
+            self._embedder.close()
         self._index.close()
         self._catalog.close()
 
@@ -130,11 +144,28 @@ class Rag:
                 catalog=self._catalog,
                 index=self._index,
                 embedder=self._embedder,
+                reader=self._reader,
                 metadata=metadata,
                 prune=prune,
                 on_progress=on_progress,
                 stop=stop,
             )
+        return self._told_of(summary)
+
+    def _take_in_uploads(self, read: Mapping[Path, ReadFile]) -> IngestSummary:
+        with self._writing:
+            summary = ingest(
+                list(read),
+                settings=self.settings,
+                catalog=self._catalog,
+                index=self._index,
+                embedder=self._embedder,
+                reader=self._reader,
+                already=read,
+            )
+        return self._told_of(summary)
+
+    def _told_of(self, summary: IngestSummary) -> IngestSummary:
         for observer in self._observers:
             observer.ingested(summary)
         return summary
@@ -157,16 +188,16 @@ class Rag:
         Raises:
             CitationError: there is no such report.
         """
-        with self._writing:
-            records = remove_report(report_id, self._catalog, self._index)
+        held = [record.path for record in self._catalog.files().values() if record.report_id == report_id]
+        with self._uploads.removing(held), self._writing:
+            records = remove_report(report_id, self._catalog, self._index, self.settings.wait_s)
         if not records:
             raise _no_report(report_id)
-        self._uploads.remove(records)
         return tuple(record.source for record in records)
 
     def _forget(self, paths: Sequence[str]) -> None:
         with self._writing:
-            remove_files(paths, self._catalog, self._index)
+            remove_files(paths, self._catalog, self._index, self.settings.wait_s)
 
     def observe(self, observer: Observer) -> None:
         """Tell an observer of every answer and ingest run from now on."""
@@ -351,6 +382,15 @@ class Rag:
         """Name the indexes on disk that are behind the catalog; see ``Index.lagging``."""
         return self._index.lagging()
 
+    @property
+    def owns_index(self) -> bool:
+        """True while this process is the one that writes the vector index."""
+        return self._index.owns_vector
+
+    def holder(self) -> str:
+        """Say which process writes the vector index, and since when; empty if none does."""
+        return self._index.holder()
+
     def correct(self, report_id: str, given: MetaOverrides) -> ReportMeta:
         """Let office, region, year, title or date given by hand win over what was read in a report.
 
@@ -365,6 +405,7 @@ class Rag:
                 index=self._index,
                 embedder=self._embedder,
                 chunk_tokens=self.settings.chunk_tokens,
+                wait_s=self.settings.wait_s,
             )
 
     def verify(self) -> Verification:
@@ -390,7 +431,7 @@ class Rag:
     @property
     def notes(self) -> tuple[str, ...]:
         """What opening the store mended or could not have."""
-        return self._index.notes
+        return (*self._index.notes, *self._unsynced)
 
     @property
     def embedder(self) -> Embedder:

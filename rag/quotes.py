@@ -8,6 +8,11 @@ from dataclasses import dataclass
 
 from rag.folding import fold
 
+_SAME = str.maketrans("著", "着")
+"""Taiwan writes 圍繞著 where 围绕着 is written elsewhere; in a quote nothing hangs on which 著 it is."""
+
+_TITLE_MARKS = "<>"  # as 《》 are written where no others are at hand
+
 
 @dataclass(frozen=True, slots=True)
 class SearchedQuote:
@@ -49,8 +54,8 @@ def occurrences(quote: SearchedQuote, paragraph: str) -> Iterator[tuple[int, int
 def _core(text: str) -> tuple[str, list[int]]:
     """Return a text's letters and digits, folded, and the offset of each in it."""
     characters, offsets = [], []
-    for offset, character in enumerate(fold(text)):
-        if unicodedata.category(character)[0] in "LNS" and not character.isspace():
+    for offset, character in enumerate(fold(text).translate(_SAME)):
+        if unicodedata.category(character)[0] in "LNS" and character not in _TITLE_MARKS:
             characters.append(character)
             offsets.append(offset)
     return "".join(characters), offsets

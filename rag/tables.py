@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar
 
-from rag.figures import ARABIC, CHINESE, Figure, known_unit, parse_figures, parse_number
+from rag.figures import Figure, known_unit, parse_figures
 from rag.folding import fold
+from rag.numerals import ARABIC, CHINESE, parse_number
 
 CELL = re.compile(r"[^|]+")
 BARE_NUMBER = re.compile(rf"(?:{ARABIC}|{CHINESE})%?")
@@ -56,8 +57,11 @@ def cell_figures(row: str, header: str) -> tuple[Figure, ...]:
         if stated:
             figures += [_moved(figure, start, meaning) for figure in stated]
         elif index and BARE_NUMBER.fullmatch(fold(text)):
+            try:
+                value = parse_number(fold(text).rstrip("%"))
+            except ValueError:
+                continue  # 十百 is written in numerals and is no number
             unit = _unit(label, column, dict(zip(columns, (cell for _, cell in cells), strict=False)))
-            value = parse_number(fold(text).rstrip("%"))
             figures.append(Figure(start, start + len(text), text, value, unit, "exact", label=meaning))
     return tuple(figures)
 

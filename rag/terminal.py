@@ -1,13 +1,49 @@
-"""Answers, citations and the inventory as text for a terminal."""
+"""Answers, citations and the inventory as text for a terminal, and how a command writes to it."""
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import TextIO
 
 from rag.catalog import InventoryRow
 from rag.types import Answer, Citation, CitedParagraph, QuoteMatch, ReportMeta
+
+
+class _OneLine(logging.Formatter):
+    """Writes of an exception what it says, not where in the program it was raised."""
+
+    def formatException(
+        self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+    ) -> str:
+        """Return the exception as a line."""
+        return f"  {ei[0].__name__}: {ei[1]}" if ei[0] else ""
+
+
+def write_plainly() -> None:
+    """Let a command's log come as lines without tracebacks, and no file name stop its output."""
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)  # some libraries let more through than they are asked for
+    handler.setFormatter(_OneLine("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    for stream in (sys.stdout, sys.stderr):
+        _escape_unwritable(stream)
+
+
+def _escape_unwritable(stream: TextIO) -> None:
+    """Write what the stream's encoding cannot hold, such as bytes of a file name that are no text, as escapes."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure:
+        reconfigure(errors="backslashreplace")
+
+
+def plain_name(text: object) -> str:
+    """Return a file name or path on one line, with escapes for what a terminal would act on."""
+    return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in str(text))
 
 
 def show_answer(answer: Answer) -> str:

@@ -49,7 +49,8 @@ def open_rag(folder: Path) -> Rag:
     reports.mkdir()
     for name, text in REPORTS.items():
         (reports / name).write_text(text, encoding="utf-8")
-    rag = Rag(load_settings(store=folder / "store", embedding_model="hash", max_file_mb=0.1), create=True, owner=True)
+    settings = load_settings(store=folder / "store", embedding_model="hash", max_file_mb=0.1, wait_s=1)
+    rag = Rag(settings, create=True, owner=True)
     assert len(rag.ingest([reports]).added) == len(REPORTS)
     return rag
 

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 from fault_tally import TALLIES
+from postgres_server import catalog_url, postgres_server  # noqa: F401 - fixtures
 
 from rag.types import Paragraph, ReportMeta, SectionKind
 
-for name in [name for name in os.environ if name.upper().startswith(("RAG_LLM_", "LLM_"))]:
-    # Before any test and any process that one starts: a model that the developer uses must change nothing here.
+for name in [name for name in os.environ if name.upper().startswith(("RAG_LLM_", "LLM_", "RAG_CATALOG_URL"))]:
+    # Before any test and any process that one starts: what the developer uses must change nothing here.
     del os.environ[name]
 
 REAL_REPORTS = Path(__file__).parent.parent.parent / "shared"

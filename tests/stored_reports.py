@@ -27,7 +27,8 @@ def stored_report(
     """Return a report of one statement a section, each a chunk of its own."""
     kinds = list(HEADINGS)[: len(statements)]
     paragraphs, chunks, sections = [], [], []
-    report_id = hashlib.sha256("\n".join(statements).encode()).hexdigest()[:12]
+    texts = [text for kind, statement in zip(kinds, statements, strict=True) for text in (HEADINGS[kind], statement)]
+    report_id = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
     for index, (kind, statement) in enumerate(zip(kinds, statements, strict=True)):
         path, number = (HEADINGS[kind],), 2 * index + 1
         sections.append(Section(index, 1, HEADINGS[kind], None, kind))

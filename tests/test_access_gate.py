@@ -1,5 +1,7 @@
 import json
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 from access_app import EDITOR, LOCAL, PASSWORDS, PUBLIC, READER, log_in, make_users, serve
@@ -10,7 +12,7 @@ from rag.access import asked, current_user
 from rag.access.audit import read_audit
 from rag.access.sessions import Sessions
 from rag.access.users import Role
-from rag.errors import RateLimited
+from rag.errors import AccountsError, RateLimited
 
 
 @pytest.fixture(scope="module")
@@ -233,9 +235,29 @@ def test_sessions_outlive_a_restart_and_are_not_stored_as_they_are(served):
     token = served.logged_in(READER).cookies["rag"]
     store = served.access.settings.store
     served.access.sessions.close()
-    assert Sessions(store, 1).find(token).user == READER
+    assert Sessions(store, served.access.settings.session_hours).find(token).user == READER
     assert token.encode() not in (store / "sessions.sqlite").read_bytes()
     assert (store / "sessions.sqlite").stat().st_mode & 0o077 == 0
+
+
+def test_sessions_from_before_they_had_a_version_still_hold(tmp_path):
+    first = Sessions(tmp_path, 1)
+    token = first.begin(READER, "stamp")
+    first.close()
+    with closing(sqlite3.connect(tmp_path / "sessions.sqlite")) as connection:
+        connection.execute("PRAGMA user_version = 0")
+    assert Sessions(tmp_path, 1).find(token).user == READER
+
+
+def test_sessions_of_a_newer_program_or_damaged_are_refused_with_the_way_out(tmp_path):
+    Sessions(tmp_path, 1).close()
+    with closing(sqlite3.connect(tmp_path / "sessions.sqlite")) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(AccountsError, match="has version 99.*delete the file"):
+        Sessions(tmp_path, 1)
+    (tmp_path / "sessions.sqlite").write_bytes(b"no database at all" * 100)
+    with pytest.raises(AccountsError, match="delete it: everyone logs in again"):
+        Sessions(tmp_path, 1)
 
 
 def test_a_revoked_key_is_refused(served):

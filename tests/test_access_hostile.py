@@ -8,8 +8,10 @@ as markup, and the server answers the next question.
 import http.client
 import io
 import json
+import sqlite3
 import time
 import zipfile
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from html.parser import HTMLParser
@@ -251,7 +253,8 @@ def test_more_files_than_one_request_may_bring_are_refused(world):
 
 
 def test_an_expired_session_is_refused(world):
-    world.access.sessions._connection.execute("UPDATE sessions SET expires = ?", (time.time() - 1,))
+    with closing(sqlite3.connect(world.access.settings.store / "sessions.sqlite")) as kept, kept:
+        kept.execute("UPDATE sessions SET expires = ?", (time.time() - 1,))
     case = Case("expired", "/api/v1/reports", {401}, headers=BY_COOKIE, user=None)
     assert send(case, world)[0] == 401
 
@@ -293,7 +296,8 @@ def send(case: Case, world):
 
 
 def stored_digest(world):
-    return world.access.sessions._connection.execute("SELECT token FROM sessions").fetchone()[0]
+    with closing(sqlite3.connect(world.access.settings.store / "sessions.sqlite")) as kept:
+        return kept.execute("SELECT token FROM sessions").fetchone()[0]
 
 
 # Markup in what people and reports write

@@ -9,6 +9,7 @@ from rag import errors
 from rag.api import install_api
 from rag.api.limits import JSON_BYTES
 from rag.api.problems import Problem, kind_of
+from rag.catalog import Catalog
 from rag.ingestion.writer import one_writer
 
 JSON = {"content-type": "application/json"}
@@ -91,7 +92,7 @@ def test_every_question_that_can_be_typed_gets_an_answer(client):
 
 def test_a_store_being_written_is_a_conflict_to_be_tried_again(rag, client):
     report = rag.reports()[0].id
-    with one_writer(rag.settings.store):
+    with Catalog.open(rag.settings.store) as other, one_writer(other, 0):
         for reply in (
             client.delete(f"/api/v1/reports/{report}"),
             client.post("/api/v1/reports", files={"files": ("a.txt", "青石街道办事处2023年报告\n内容。".encode())}),

@@ -189,6 +189,7 @@ def test_what_a_browser_asked_is_forgotten_once_no_browser_can_reach_it(tmp_path
     kept.close()
     with sqlite3.connect(tmp_path / CONVERSATIONS_FILE) as connection:
         connection.execute("UPDATE conversations SET changed = '2020-01-01T00:00:00+00:00'")
+        connection.execute("UPDATE meta SET value = '2022-01-01T00:00:00+00:00' WHERE key LIKE 'looked%'")
     again = Conversations.open(tmp_path)
     assert again.list(browser_owner("a")) == []
     assert again.get(LI, user.conversation).turns and lost.conversation

@@ -1,14 +1,12 @@
 import csv
 import io
 import json
-import sqlite3
 
 import pytest
 from stored_reports import EMBEDDER, stored_report
 
 from rag.__main__ import main
 from rag.catalog import BuiltWith, Catalog
-from rag.errors import StoreDamaged
 from rag.fact_listing import about
 from rag.facts import extract_facts
 from rag.ingestion import ingest_into_store
@@ -18,8 +16,8 @@ BUILT_WITH = BuiltWith(EMBEDDER.name, 320)
 
 
 @pytest.fixture
-def catalog(tmp_path):
-    with Catalog.open(tmp_path / "store", BUILT_WITH, create=True) as opened:
+def catalog(tmp_path, catalog_url):
+    with Catalog.open(tmp_path / "store", BUILT_WITH, create=True, url=catalog_url) as opened:
         yield opened
 
 
@@ -36,27 +34,6 @@ def test_a_replaced_report_takes_its_facts_along(catalog):
     catalog.put_report(stored_report("a.txt", "办结信访案件26件。"))
     catalog.put_report(stored_report("a.txt", "办结信访案件30件。"))
     assert [fact.value for fact in catalog.facts()] == [30]
-
-
-def test_a_store_from_before_the_facts_is_brought_up(catalog):
-    stored = stored_report("a.txt", "办结信访案件26件。")
-    catalog.put_report(stored)
-    with sqlite3.connect(catalog.store / "catalog.sqlite") as connection:
-        connection.execute("DROP TABLE facts")
-        connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema_version'")
-    connection.close()
-    for _ in range(2):
-        with Catalog.open(catalog.store, BUILT_WITH) as again:
-            assert again.facts() == list(extract_facts(stored.report))
-            assert again.check() == []
-
-
-def test_a_store_of_a_newer_program_is_refused_with_the_way_out(catalog):
-    with sqlite3.connect(catalog.store / "catalog.sqlite") as connection:
-        connection.execute("UPDATE meta SET value = '3' WHERE key = 'schema_version'")
-    connection.close()
-    with pytest.raises(StoreDamaged, match="python ingest.py"):
-        Catalog.open(catalog.store, BUILT_WITH)
 
 
 def test_an_indicator_is_found_by_other_words_for_it():

@@ -66,7 +66,7 @@ def test_tokens_already_cut_are_taken_as_they_are(catalog):
 
 def test_a_saved_index_ranks_as_the_one_in_memory(catalog):
     built = lexical.build(catalog)
-    lexical.save(built, catalog)
+    lexical.build_saved(catalog)
     loaded = lexical.load(catalog)
     assert lexical.problems(catalog) == []
     for question in ("第3次会议", "热线工单", "依法行政会议"):
@@ -74,7 +74,7 @@ def test_a_saved_index_ranks_as_the_one_in_memory(catalog):
 
 
 def test_a_reader_far_behind_a_busy_writer_leaves_removed_reports_out(catalog, monkeypatch):
-    lexical.save(lexical.build(catalog), catalog)
+    lexical.build_saved(catalog)
     with facade.Index.open(catalog) as index:
         monkeypatch.setattr(facade, "EXACT_UP_TO", 0)
         found = index.lexical("热线工单", 5)

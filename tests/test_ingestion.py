@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 
 import pytest
@@ -11,15 +12,19 @@ from rag.catalog import BuiltWith, Catalog
 from rag.embedding import HashEmbedder
 from rag.errors import MetadataError, ModelMismatch, StoreError, StoreLocked, UnreadableFile
 from rag.index import Index
-from rag.ingestion import ingest, ingest_into_store
+from rag.ingestion import correct_report, ingest, ingest_into_store
+from rag.ingestion.writer import one_writer
 from rag.settings import load_settings
+from rag.structure import MetaOverrides
 from rag.types import Filters
 
 HOLD_WRITER_LOCK = """
 import sys
-from pathlib import Path
-from rag.catalog import WRITER_LOCK, ProcessLock
-lock = ProcessLock(Path(sys.argv[1]) / WRITER_LOCK)
+from rag.catalog import WRITER_LOCK, Catalog
+from rag.settings import load_settings
+settings = load_settings()
+catalog = Catalog.open(settings.store, url=settings.catalog_url)
+lock = catalog.lock(WRITER_LOCK)
 assert lock.acquire()
 print("held", flush=True)
 sys.stdin.read()
@@ -41,11 +46,11 @@ class CountingEmbedder(HashEmbedder):
 class Workshop:
     """A folder of reports and a store."""
 
-    def __init__(self, root):
+    def __init__(self, root, catalog_url):
         self.reports, self.store = root / "reports", root / "store"
         self.reports.mkdir()
         self.embedder = CountingEmbedder()
-        self.settings = load_settings(store=self.store, embedding_model="hash")
+        self.settings = load_settings(store=self.store, embedding_model="hash", catalog_url=catalog_url)
 
     def write(self, name, *statements, office="青禾街道办事处", year=2023):
         title = f"{office}{year}年法治政府建设情况报告"
@@ -54,10 +59,17 @@ class Workshop:
         path.write_text(text, encoding="utf-8")
         return path
 
+    def open_catalog(self, built_with=None, create=False):
+        return Catalog.open(self.store, built_with, create=create, url=self.settings.catalog_url)
+
+    def environment(self):
+        url = self.settings.catalog_url
+        return os.environ | {"RAG_STORE": str(self.store), "RAG_CATALOG_URL": url.get_secret_value() if url else ""}
+
     @contextmanager
     def opened(self):
         built_with = BuiltWith.of(self.embedder, self.settings)
-        with Catalog.open(self.store, built_with, create=True) as catalog, Index.open(catalog, owner=True) as index:
+        with self.open_catalog(built_with, create=True) as catalog, Index.open(catalog, owner=True) as index:
             yield catalog, index
 
     def ingest(self, *paths, **options):
@@ -82,8 +94,8 @@ class Workshop:
 
 
 @pytest.fixture
-def workshop(tmp_path):
-    return Workshop(tmp_path)
+def workshop(tmp_path, catalog_url):
+    return Workshop(tmp_path, catalog_url)
 
 
 def test_a_folder_goes_in_whole(workshop):
@@ -106,9 +118,9 @@ def test_an_unchanged_folder_is_neither_parsed_nor_embedded_again(workshop, monk
     workshop.write("a.txt", "办结信访案件26件。")
     workshop.write("copy.txt", "办结信访案件26件。")
     workshop.ingest()
-    monkeypatch.setattr("rag.ingestion.run.load_document", lambda *_, **__: pytest.fail("parsed again"))
+    monkeypatch.setattr("rag.reading.readers.LocalReader.submit", lambda *_: pytest.fail("read again"))
     monkeypatch.setattr(workshop.embedder, "embed_passages", lambda *_: pytest.fail("embedded again"))
-    monkeypatch.setattr("rag.index.vector.ChromaCollection", lambda *_: pytest.fail("opened Chroma for nothing"))
+    monkeypatch.setattr("rag.index.folder.ChromaProcess", lambda *_: pytest.fail("opened Chroma for nothing"))
 
     summary = workshop.ingest()
     assert summary.unchanged == ("a.txt",)
@@ -164,7 +176,7 @@ def test_bad_files_keep_no_other_out_and_each_is_named_with_its_reason(workshop,
             raise ZeroDivisionError("never thought of")
         return parse_report(document, overrides)
 
-    monkeypatch.setattr("rag.ingestion.run.parse_report", fragile)
+    monkeypatch.setattr("rag.reading.file.parse_report", fragile)
     summary = workshop.ingest()
 
     assert summary.added == ("good.txt",)
@@ -243,7 +255,7 @@ def test_a_report_is_told_as_in_only_once_it_is(workshop):
 
     def check(event):
         if event.outcome == "added":
-            with Catalog.open(workshop.store) as reader:
+            with workshop.open_catalog() as reader:
                 assert event.source in [meta.source for meta in reader.report_metas()]
             told.append((event.done, event.total))
 
@@ -282,16 +294,143 @@ def test_groups_are_full_and_reports_of_all_groups_go_in(workshop, monkeypatch):
     assert workshop.problems() == ()
 
 
-def test_two_ingests_at_once_are_refused_with_the_process_that_is_at_it(workshop):
+@contextmanager
+def written_by_another(workshop):
+    """Another process holds the writer lock until the block ends, or until it is told to let go."""
+    command = [sys.executable, "-c", HOLD_WRITER_LOCK]
+    with subprocess.Popen(
+        command, env=workshop.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "held\n"
+        yield other
+        other.stdin.close()
+
+
+def test_while_another_process_writes_the_run_waits_and_says_for_whom(workshop):
     workshop.write("a.txt", "办结信访案件26件。")
     workshop.ingest()
-    command = [sys.executable, "-c", HOLD_WRITER_LOCK, str(workshop.store)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdout.readline() == "held\n"
-        with pytest.raises(StoreLocked, match=f"process {other.pid} since .* Wait for it to finish"):
-            workshop.ingest()
-        other.communicate()
-    assert workshop.ingest().unchanged == ("a.txt",)
+    workshop.write("b.txt", "聘请法律顾问3名。")
+    with written_by_another(workshop) as other:
+        told = []
+
+        def on_progress(event):
+            if event.outcome == "waiting":
+                told.append(event.detail)
+                other.stdin.close()
+
+        assert workshop.ingest(on_progress=on_progress).added == ("b.txt",)
+    assert len(told) == 1 and told[0].startswith(f"process {other.pid} since ")
+
+
+def test_another_process_that_writes_on_and_on_is_named_with_what_to_do(workshop):
+    workshop.write("a.txt", "办结信访案件26件。")
+    workshop.ingest()
+    workshop.write("b.txt", "聘请法律顾问3名。")
+    workshop.settings = workshop.settings.model_copy(update={"wait_s": 0.2})
+    with (
+        written_by_another(workshop) as other,
+        pytest.raises(StoreLocked, match=f"process {other.pid} since .* Wait for it to finish.*RAG_WAIT_S"),
+    ):
+        workshop.ingest()
+    assert workshop.ingest().added == ("b.txt",)
+
+
+def test_a_run_stopped_while_it_waits_ends(workshop):
+    workshop.write("a.txt", "办结信访案件26件。")
+    workshop.ingest()
+    workshop.write("b.txt", "聘请法律顾问3名。")
+    workshop.settings = workshop.settings.model_copy(update={"wait_s": 0.5})
+    events = []
+    with written_by_another(workshop), pytest.raises(StoreLocked):
+        workshop.ingest(on_progress=events.append, stop=lambda: any(event.outcome == "waiting" for event in events))
+    assert workshop.sources() == ["a.txt"]
+
+
+def test_who_waited_writes_before_who_wrote_last(workshop):
+    order, waiting = [], threading.Event()
+    with workshop.opened() as (catalog, _), workshop.opened() as (other, _):
+        with one_writer(catalog, 10):
+
+            def wait_and_write():
+                with one_writer(other, 10, lambda holder: waiting.set()):
+                    order.append("waiting")
+
+            thread = threading.Thread(target=wait_and_write)
+            thread.start()
+            assert waiting.wait(10)
+        with one_writer(catalog, 10):
+            order.append("again")
+        thread.join()
+    assert order == ["waiting", "again"]
+
+
+class Meddling(CountingEmbedder):
+    """Lets another writer do something while it embeds."""
+
+    def __init__(self, meddle):
+        super().__init__()
+        self.meddle = [meddle]
+
+    def embed_passages(self, texts, on_progress=None):
+        if self.meddle:
+            self.meddle.pop()()
+        return super().embed_passages(texts, on_progress)
+
+
+def meddled(workshop, meddle):
+    """Ingest, with another writer at work between reading and committing."""
+    plain, workshop.embedder = workshop.embedder, Meddling(meddle)
+    try:
+        return workshop.ingest()
+    finally:
+        workshop.embedder = plain
+
+
+def test_a_file_that_another_writer_took_in_meanwhile_is_in_once(workshop):
+    workshop.write("a.txt", "办结信访案件26件。")
+    summary = meddled(workshop, lambda: ingest_in_other_objects(workshop))
+    assert (summary.added, summary.unchanged) == ((), ("a.txt",))
+    assert workshop.sources() == ["a.txt"] and workshop.problems() == ()
+
+
+def test_a_text_that_another_writer_took_in_from_elsewhere_is_a_duplicate(workshop, tmp_path):
+    path = workshop.write("a.txt", "办结信访案件26件。")
+    copy = tmp_path / "copy.txt"
+    copy.write_bytes(path.read_bytes())
+    summary = meddled(workshop, lambda: ingest_in_other_objects(workshop, copy))
+    assert summary.duplicates == (("a.txt", "copy.txt"),)
+    assert workshop.sources() == ["copy.txt"] and workshop.problems() == ()
+
+
+def test_a_correction_by_hand_made_meanwhile_is_not_lost(workshop):
+    workshop.write("a.txt", "办结信访案件26件。")
+    workshop.ingest()
+    workshop.write("a.txt", "办结信访案件27件。")
+
+    def correct():
+        with workshop.opened() as (catalog, index):
+            (meta,) = catalog.report_metas()
+            correct_report(
+                meta.id, MetaOverrides(year=2019), catalog=catalog, index=index, embedder=CountingEmbedder(),
+                chunk_tokens=320, wait_s=5,
+            )  # fmt: skip
+
+    assert meddled(workshop, correct).replaced == ("a.txt",)
+    with workshop.opened() as (catalog, _):
+        (meta,) = catalog.report_metas()
+        assert meta.year == 2019
+        assert any("27件" in each.text for texts in catalog.paragraphs().values() for each in texts)
+    assert workshop.problems() == ()
+
+
+def ingest_in_other_objects(workshop, *paths):
+    embedder = CountingEmbedder()
+    built_with = BuiltWith.of(embedder, workshop.settings)
+    with workshop.open_catalog(built_with, create=True) as catalog, Index.open(catalog) as index:
+        ingest(
+            list(paths) or [workshop.reports],
+            settings=workshop.settings, catalog=catalog, index=index, embedder=embedder,
+        )  # fmt: skip
 
 
 def test_a_full_disk_stops_the_run_with_what_is_in_kept(workshop, monkeypatch):

@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from rag.errors import CitationError
 from rag.pipeline import Rag
@@ -42,16 +44,32 @@ REPORTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def rag(tmp_path_factory):
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def rag(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
     for name, text in REPORTS.items():
         (folder / name).write_text(text, encoding="utf-8")
-    settings = load_settings(store=tmp_path_factory.mktemp("store") / "s", embedding_model="hash")
+    url = None if request.param == "sqlite" else request.getfixturevalue("postgres_server").new_database()
+    settings = load_settings(store=tmp_path_factory.mktemp("store") / "s", embedding_model="hash", catalog_url=url)
     with Rag(settings, create=True, owner=True) as opened:
         summary = opened.ingest([folder])
         assert not summary.failures
         yield opened
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_words_of_a_report_are_found_where_they_stand_and_cite_opens_the_same_place(rag, data):
+    meta = data.draw(st.sampled_from(rag.reports()))
+    paragraph = data.draw(st.sampled_from(rag.report(meta.id).paragraphs))
+    start, end = sorted(data.draw(st.integers(0, len(paragraph.text))) for _ in range(2))
+    words = paragraph.text[start:end].strip()
+    assume(len(words) > 6 and re.search(r"\w", words))
+    found = [match for match in rag.find(words) if match.match == "exact"]
+    assert any(m.citation.report_id == meta.id and m.citation.paragraph == paragraph.number for m in found)
+    for match in found:
+        assert match.citation.quote == words
+        assert rag.cite(match.citation.id).citation == match.citation
 
 
 def test_every_quote_is_cut_from_its_paragraph_and_opens_again(rag):

@@ -1,8 +1,12 @@
 """Headings and paragraphs as a reader sees them."""
 
+from dataclasses import replace
+
+from generated_reports import report_lines, seen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag.loading.blocks import visible
 from rag.structure import parse_report
 from rag.types import Block, Document, Report, SectionKind
 
@@ -322,13 +326,28 @@ BLOCKS = st.builds(
 )
 
 
-@given(st.lists(BLOCKS, max_size=25))
-@settings(max_examples=150, deadline=None)
+LINES_OF_REPORTS = report_lines().map(lambda lines: [Block(line) for line in lines])
+ANYTHING = st.text(st.characters(exclude_categories=["Cs"])).map(visible).filter(bool)
+MADE = st.builds(replace, BLOCKS, text=st.one_of(ANYTHING, TEXTS.filter(bool)))
+
+
+@given(st.one_of(LINES_OF_REPORTS, st.lists(MADE, max_size=25), st.lists(BLOCKS, max_size=25)))
+@settings(max_examples=250, deadline=None)
 def test_every_visible_character_is_in_exactly_one_paragraph(blocks: list[Block]) -> None:
     parsed = parse_report(Document("report.txt", "txt", tuple(blocks)))
-    read = "".join("".join(paragraph.text.split()) for paragraph in parsed.paragraphs)
-    assert read == "".join("".join(block.text.split()) for block in blocks)
+    assert seen("".join(p.text for p in parsed.paragraphs)) == seen("".join(block.text for block in blocks))
     assert [paragraph.number for paragraph in parsed.paragraphs] == list(range(1, len(parsed.paragraphs) + 1))
     for section in parsed.sections:
         assert 1 <= section.level <= 3
+        assert section.parent is None or section.parent < section.index
         assert section.parent is None or parsed.sections[section.parent].level < section.level
+
+
+@given(report_lines())
+@settings(max_examples=60, deadline=None)
+def test_the_id_depends_on_the_text_only(lines: list[str]) -> None:
+    blocks = tuple(Block(line) for line in lines)
+    one = parse_report(Document("a.txt", "txt", blocks))
+    other = parse_report(Document("b.pdf", "pdf", blocks, title="另一标题", notes=("注",)))
+    longer = parse_report(Document("a.txt", "txt", (*blocks, Block("另有一段没有的话。"))))
+    assert one.meta.id == other.meta.id != longer.meta.id

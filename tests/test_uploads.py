@@ -5,6 +5,7 @@ import traceback
 
 import pytest
 
+from rag.catalog import Catalog
 from rag.errors import CitationError, FileTooLarge, LoadError, StoreLocked, UnsupportedFormat
 from rag.ingestion.writer import one_writer
 from rag.pipeline import Rag
@@ -24,7 +25,7 @@ def report(office: str, cases: int, year: int = 2023) -> bytes:
 
 @pytest.fixture
 def rag(tmp_path):
-    settings = load_settings(store=tmp_path / "store", embedding_model="hash", max_file_mb=0.05)
+    settings = load_settings(store=tmp_path / "store", embedding_model="hash", max_file_mb=0.05, wait_s=1)
     with Rag(settings, create=True, owner=True) as opened:
         yield opened
 
@@ -121,7 +122,7 @@ def test_a_check_can_refuse_a_file_before_it_is_read(rag):
 
 def test_while_another_process_writes_nothing_is_left_behind(rag):
     upload(rag, ("青石.txt", report("青石", 26)))
-    with one_writer(rag.settings.store), pytest.raises(StoreLocked):
+    with Catalog.open(rag.settings.store) as other, one_writer(other, 0), pytest.raises(StoreLocked):
         upload(rag, ("青石.txt", report("青石", 62)), ("白鹿.txt", report("白鹿", 3)))
     assert kept(rag) == {"青石.txt"}
     assert (rag.settings.store / "uploads" / "青石.txt").read_bytes() == report("青石", 26)

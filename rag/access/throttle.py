@@ -5,13 +5,9 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict, deque
 from dataclasses import dataclass
 from typing import Literal
-
-from limits import RateLimitItemPerHour, RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from rag.errors import RateLimited
 from rag.settings import Settings
@@ -30,18 +26,19 @@ _NAME_ALLOWANCE = 4
 
 
 class Throttle:
-    """Counts in memory what users ask and upload, over a moving window.
+    """Counts in memory what users ask and upload, over a moving window of the monotonic clock.
 
     Args:
         settings: How much is allowed.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._limits = {
-            "questions": RateLimitItemPerMinute(settings.questions_per_minute),
-            "uploads": RateLimitItemPerHour(settings.uploads_per_hour),
+        self._limits: dict[Spent, tuple[int, int]] = {
+            "questions": (settings.questions_per_minute, 60),
+            "uploads": (settings.uploads_per_hour, 3600),
         }
-        self._windows = MovingWindowRateLimiter(MemoryStorage())
+        self._lock = threading.Lock()
+        self._spent: defaultdict[tuple[Spent, str], deque[float]] = defaultdict(deque)
 
     def spend(self, what: Spent, who: str) -> None:
         """Count one more.
@@ -49,13 +46,17 @@ class Throttle:
         Raises:
             RateLimited: it would be one too many.
         """
-        item = self._limits[what]
-        if not self._windows.hit(item, what, who):
-            reset = self._windows.get_window_stats(item, what, who).reset_time
-            seconds = max(1, math.ceil(reset - time.time()))
-            raise RateLimited(
-                f"More than {item.amount} {_NAMED[what]} are not allowed. Try again in {seconds} s.", seconds
-            )
+        most, window = self._limits[what]
+        now = time.monotonic()
+        with self._lock:
+            moments = self._spent[what, who]
+            while moments and moments[0] <= now - window:
+                moments.popleft()
+            if len(moments) < most:
+                moments.append(now)
+                return
+            seconds = max(1, math.ceil(moments[0] + window - now))
+        raise RateLimited(f"More than {most} {_NAMED[what]} are not allowed. Try again in {seconds} s.", seconds)
 
 
 @dataclass(slots=True)

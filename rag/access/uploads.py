@@ -1,9 +1,11 @@
-"""What an uploaded file may be, looked at before any of it is kept: name, size, kind by content, what it unpacks to."""
+"""What an uploaded file may be, looked at before any of it is kept: name, size, kind by content, what it unpacks to.
+
+Whether it can be read is found out when it is, in a process of its own within bounds of time and memory.
+"""
 
 from __future__ import annotations
 
 import re
-import tempfile
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,15 +15,12 @@ from typing import Self
 from rag.errors import DamagedFile, FileTooLarge, UnsupportedFormat
 from rag.loading import SUPPORTED_SUFFIXES
 from rag.loading.contents import check_contents
-from rag.loading.trial import try_reading
 from rag.settings import Settings
 
 _MEGABYTE = 1024 * 1024
 _LONGEST_NAME = 200
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.IGNORECASE)
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_SECONDS = 60
-_MEMORY_MB = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +29,19 @@ class UploadLimits:
 
     Attributes:
         file_bytes: Size of a file.
-        pdf_pages: Pages of a PDF.
         store: Folder whose size is bounded; None: it is not.
         store_bytes: Size of the store, the new file included.
-        seconds: Time that reading a file may take.
-        memory_mb: Memory that reading a file may take.
     """
 
     file_bytes: int
-    pdf_pages: int
     store: Path | None = None
     store_bytes: int = 0
-    seconds: int = _SECONDS
-    memory_mb: int = _MEMORY_MB
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Return the limits that are set."""
         return cls(
             file_bytes=int(settings.max_file_mb * _MEGABYTE),
-            pdf_pages=settings.max_pdf_pages,
             store=settings.store,
             store_bytes=int(settings.max_store_mb * _MEGABYTE),
         )
@@ -65,8 +57,8 @@ def check_upload(name: str, data: bytes, limits: UploadLimits) -> None:
 
     Raises:
         UnsupportedFormat: its name could lead elsewhere or hides what it is, or its content is not what it says.
-        FileTooLarge: it is too large, has too many pages, unpacks to too much, or there is no room for it.
-        LoadError: it cannot be read, or not within time and memory.
+        FileTooLarge: it is too large, unpacks to too much, or there is no room for it.
+        DamagedFile: its bytes are not what its format asks for.
     """
     suffix = _check_name(name)
     if len(data) > limits.file_bytes:
@@ -82,13 +74,6 @@ def check_upload(name: str, data: bytes, limits: UploadLimits) -> None:
     check_contents(data, name, suffix)
     if suffix not in {".docx", ".pdf"} and b"\x00" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DamagedFile(f"{name!r} holds bytes that no text does. Save it as UTF-8.")
-    with tempfile.TemporaryDirectory(prefix="upload-") as folder:
-        path = Path(folder, name)  # plain, as checked above
-        path.write_bytes(data)
-        try_reading(
-            path, max_bytes=limits.file_bytes, max_pages=limits.pdf_pages, seconds=limits.seconds,
-            megabytes=limits.memory_mb,
-        )  # fmt: skip
 
 
 def _check_name(name: str) -> str:

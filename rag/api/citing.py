@@ -16,7 +16,9 @@ from rag.serialising import cited_paragraph_to_dict, quote_match_to_dict
 from rag.types import Filters
 
 CSV = "text/csv"
-_ID_FORM: dict[str, Any] = {"pattern": r"^[0-9a-f]{12}-p[0-9]{1,6}-s[0-9]{1,7}-e[0-9]{1,7}$"}  # checked by the library
+_ID_FORM: dict[str, Any] = {  # checked by the library
+    "pattern": r"^[0-9a-f]{12}-p[1-9][0-9]{0,8}-s(0|[1-9][0-9]{0,8})-e[1-9][0-9]{0,8}$"
+}
 
 router = APIRouter(tags=["evidence"])
 

@@ -46,6 +46,8 @@ def readiness(rag: Rag) -> dict[str, dict[str, Any]]:
         checks["store"] = {"ok": True, "reports": size.reports, "chunks": size.chunks}
         lagging = rag.lagging()
         checks["index"] = {"ok": not lagging, "lagging": list(lagging)}
+        if not rag.owns_index and (holder := rag.holder()):
+            checks["index"]["held_by"] = holder
         rag.embedder.embed_query("法治")
         checks["model"] = {"ok": True, "name": rag.embedder.name}
     except EmbeddingError as error:

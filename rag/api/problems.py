@@ -22,7 +22,9 @@ from rag.errors import (
     MetadataError,
     QuestionError,
     RagError,
+    StoreFull,
     StoreLocked,
+    StoreReadOnly,
     UnsupportedFormat,
 )
 
@@ -95,6 +97,14 @@ _KINDS: tuple[tuple[type[RagError], Kind], ...] = (
     (UnsupportedFormat, Kind(415, "Format not supported", "Send .txt, .md, .html, .docx or .pdf.")),
     (LoadError, Kind(422, "File cannot be read", "Mend the file as `detail` says, then send it again.")),
     (MetadataError, Kind(422, "Metadata cannot be read", "Mend the table as `detail` says, then send it again.")),
+    (
+        StoreFull,
+        Kind(507, "The server's disk is full", "Ask whoever runs the server to free some space, then send it again."),
+    ),
+    (
+        StoreReadOnly,
+        Kind(503, "The reports can be read, not changed", "Ask whoever runs the server to let it write its store."),
+    ),
     (StoreLocked, Kind(409, "The store is being written", "Wait for the other program to finish, then try again.")),
 )
 """The one place where errors get their status; the first class that fits counts."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from rag.catalog.database import CATALOG_FILE
+from rag.catalog.database import CATALOG_FILE, Lock
 from rag.catalog.lock import WRITER_LOCK, ProcessLock
 from rag.catalog.offices import matching_offices
 from rag.catalog.records import BuiltWith, FileRecord, InventoryRow, ParagraphRow, StoredReport, VectorTable
 from rag.catalog.rows import to_paragraph
 from rag.catalog.store import Catalog
+from rag.catalog.transfer import copy_file, filling, save_catalog
 
 __all__ = [
     "CATALOG_FILE",
@@ -16,10 +17,14 @@ __all__ = [
     "Catalog",
     "FileRecord",
     "InventoryRow",
+    "Lock",
     "ParagraphRow",
     "ProcessLock",
     "StoredReport",
     "VectorTable",
+    "copy_file",
+    "filling",
     "matching_offices",
+    "save_catalog",
     "to_paragraph",
 ]

@@ -1,103 +1,186 @@
-"""The database connection: how SQLite is opened, and its errors in our words."""
+"""The database that holds a catalog: transactions on it, whichever engine it is, and its errors in our words."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import Any, ClassVar, Protocol
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError
+from pydantic import SecretStr
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
-from rag.errors import StoreDamaged, StoreError, StoreLocked
+from rag.errors import StoreDamaged, StoreError
 
 CATALOG_FILE = "catalog.sqlite"
-_BUSY_MS = 30_000
-_MMAP_BYTES = 64 << 20
-"""Of the file, so much is mapped into memory; more is no faster, and counts as the process's own."""
+_AT_ONCE = 5_000
+"""Rows fetched at a time, so that a whole table need not be in memory twice."""
 
 
-def open_engine(path: Path) -> Engine:
-    """Return an engine for the SQLite file, read-only where its folder does not let us write.
+class Lock(Protocol):
+    """What one process at a time holds; it goes with its process, however that ends."""
 
-    Write-ahead logging lets questions be answered while an ingest writes. ``synchronous=FULL`` costs one disk flush
-    a report, nothing beside its embedding, and keeps a report that was told as in even through a power cut.
+    @property
+    def held(self) -> bool:
+        """True while this object holds the lock."""
+
+    def acquire(self) -> bool:
+        """Take the lock if it is free; False if another has it."""
+
+    def release(self) -> None:
+        """Give the lock back; harmless when it is not held."""
+
+    def holder(self) -> str:
+        """Say who holds the lock, as far as is known."""
+
+    def current_holder(self) -> str:
+        """Say who holds the lock now; empty if nobody does."""
+
+
+class Database(ABC):
+    """An open database; safe to share between threads.
+
+    Attributes:
+        name: What errors call it, without any password.
     """
-    writable = os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
-    url = URL.create("sqlite", database=str(path)) if writable else _read_only_url(path)
-    engine = create_engine(url, connect_args={"timeout": _BUSY_MS / 1000, "check_same_thread": False})
 
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _record: object) -> None:  # noqa: ANN401 - a raw sqlite3 connection
-        connection.isolation_level = None  # we say BEGIN ourselves, so that several reads see one state
-        pragmas = ["foreign_keys=ON", f"mmap_size={_MMAP_BYTES}"]
-        if writable:
-            pragmas += ["journal_mode=WAL", "synchronous=FULL"]
-        for pragma in pragmas:
-            connection.execute(f"PRAGMA {pragma}")
+    reading_options: ClassVar[Mapping[str, Any]]
+    """Options of a connection in which all reads see one state."""
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get("rag_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    elsewhere: ClassVar[bool]
+    """True where it is not in the store's folder."""
 
-    return engine
+    def __init__(self, engine: Engine, name: str) -> None:
+        self.engine = engine
+        self.name = name
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a connection in which all reads see one state.
+
+        Raises:
+            StoreDamaged: what is stored cannot be read.
+            StoreError: the database cannot be used.
+        """
+        with self.translated(), self.engine.connect() as plain:
+            connection = plain.execution_options(**self.reading_options)
+            with connection.begin():
+                try:
+                    yield connection
+                except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
+                    raise self.damaged(f"a row cannot be read: {type(error).__name__}: {error}") from error
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a connection whose changes are all kept or all dropped; writers wait for one another.
+
+        Raises:
+            StoreLocked: another writer did not finish in time.
+            StoreError: the database cannot be written.
+        """
+        with self.translated(), self.engine.connect() as plain:
+            connection = plain.execution_options(rag_write=True)
+            with connection.begin():
+                self.begin_writing(connection)
+                yield connection
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turn database errors into ours, each with the way out."""
+        try:
+            yield
+        except Exception as error:
+            if not isinstance(error, (SQLAlchemyError, *self.driver_errors())):
+                raise
+            raise self.translate(error) from error
+
+    def damaged(self, reason: str) -> StoreDamaged:
+        """Return the error for a catalog that cannot be trusted, with the ways back."""
+        return StoreDamaged(f"{self.name} is damaged ({reason}). {self.way_back()}")
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    @abstractmethod
+    def exists(self) -> bool:
+        """Say whether there is anything to open."""
+
+    @abstractmethod
+    def is_writable(self) -> bool:
+        """Say whether this process may write, as far as can be told beforehand."""
+
+    @abstractmethod
+    def check_suitable(self, connection: Connection) -> None:
+        """Refuse a database that cannot hold every text.
+
+        Raises:
+            StoreError: it cannot.
+        """
+
+    @abstractmethod
+    def begin_writing(self, connection: Connection) -> None:
+        """Make a transaction the only one that writes."""
+
+    @abstractmethod
+    def damage(self, connection: Connection) -> list[str]:
+        """Return what the engine itself finds wrong with its files."""
+
+    @abstractmethod
+    def lock(self, name: str) -> Lock:
+        """Return a lock that all processes on this catalog share."""
+
+    @abstractmethod
+    def driver_errors(self) -> tuple[type[Exception], ...]:
+        """Return the errors of the driver, which come where rows are read from it directly."""
+
+    @abstractmethod
+    def translate(self, error: Exception) -> StoreError:
+        """Return our error for a database error, with the way out."""
+
+    @abstractmethod
+    def way_back(self) -> str:
+        """Say how to come by a sound catalog again."""
 
 
-def _read_only_url(path: Path) -> URL:
-    """A read-only folder has no place for the shared-memory file, which only a log with content needs."""
-    log = path.with_name(f"{path.name}-wal")
-    flags = {"mode": "ro", "uri": "true"}
-    if not (log.exists() and log.stat().st_size):
-        flags["immutable"] = "1"
-    return URL.create("sqlite", database=f"file:{quote(str(path))}", query=flags)
+def open_database(store: Path, url: SecretStr | None) -> Database:
+    """Return the database of a catalog, not yet connected to.
+
+    Args:
+        store: The store's folder, which holds the catalog where no other place is set.
+        url: The setting ``catalog_url``.
+
+    Raises:
+        SettingsError: the URL is unusable.
+        StoreError: what it takes to reach the database is not installed.
+    """
+    if url is None:
+        from rag.catalog.sqlite import SqliteDatabase
+
+        return SqliteDatabase(store / CATALOG_FILE)
+    from rag.catalog.postgres import PostgresDatabase
+
+    return PostgresDatabase(url)
 
 
-@contextmanager
-def reading(engine: Engine, path: Path) -> Iterator[Connection]:
-    """Open a connection in which all reads see one state of the catalog."""
-    with translated(path), engine.connect() as connection, connection.begin():
-        yield connection
+def raw_rows(connection: Connection, query: str, column: str, values: Sequence[str] | None) -> Iterator[Sequence[Any]]:
+    """Yield rows from the driver itself, which takes half the time that SQLAlchemy's own rows take.
 
-
-@contextmanager
-def writing(engine: Engine, path: Path) -> Iterator[Connection]:
-    """Open a connection whose changes are all kept or all dropped."""
-    with translated(path), engine.connect() as plain:
-        connection = plain.execution_options(rag_write=True)
-        with connection.begin():
-            yield connection
-
-
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turn database errors into ours, each with the way out."""
+    Args:
+        connection: Inside a transaction.
+        query: SQL with ``{where}`` where a restriction may stand.
+        column: The column to restrict.
+        values: What it may hold; None: anything.
+    """
+    if connection.dialect.name == "sqlite":
+        from rag.catalog.sqlite import open_cursor
+    else:
+        from rag.catalog.postgres import open_cursor
+    cursor = open_cursor(connection, query, column, values)
     try:
-        yield
-    except (DatabaseError, sqlite3.DatabaseError) as error:  # the latter where rows come from the driver itself
-        reason = str(error.orig if isinstance(error, DatabaseError) else error)
-        if "locked" in reason or "busy" in reason:
-            raise StoreLocked(
-                f"The catalog {str(path)!r} is being written by another program and did not come free within "
-                f"{_BUSY_MS // 1000} s. Wait for it to finish, then try again."
-            ) from error
-        if "malformed" in reason or "not a database" in reason or "no such" in reason:
-            raise StoreDamaged(
-                f"The catalog {str(path)!r} is damaged ({reason}). Put a backup copy of the store in its place, or "
-                "move the folder away and run `python ingest.py` on your reports again."
-            ) from error
-        if "full" in reason:
-            raise StoreError(
-                f"No space left for the catalog {str(path)!r}. Nothing told as in is lost; free some space, then run "
-                "the same command again."
-            ) from error
-        if "readonly" in reason or "read-only" in reason:
-            raise StoreError(
-                f"The catalog {str(path)!r} cannot be written: its folder is read-only. Change its permissions, or "
-                "name another folder with --store."
-            ) from error
-        raise StoreError(f"The catalog {str(path)!r} cannot be used: {reason}.") from error
+        while rows := cursor.fetchmany(_AT_ONCE):
+            yield from rows
+    finally:
+        cursor.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from datetime import UTC, datetime
@@ -19,13 +20,27 @@ class ProcessLock:
     """
 
     def __init__(self, path: Path) -> None:
-        self._lock = FileLock(path, timeout=0, thread_local=False, preserve_lock_file=True)
+        self._lock = FileLock(
+            path, timeout=0, thread_local=False, preserve_lock_file=True, on_acquired=self._keep_descriptor
+        )
+        self._descriptor: int | None = None
         self._holder = path.with_name(f"{path.name}.holder")
 
     @property
     def held(self) -> bool:
         """True while this object holds the lock."""
         return self._lock.is_locked
+
+    @property
+    def descriptor(self) -> int | None:
+        """The open file that the lock hangs on, while it is held.
+
+        A child process that inherits it keeps the lock when this process is killed, until it has ended too.
+        """
+        return self._descriptor if self.held else None
+
+    def _keep_descriptor(self, descriptor: int) -> None:
+        self._descriptor = descriptor
 
     def acquire(self) -> bool:
         """Take the lock if it is free; False if another has it, or the folder is read-only."""
@@ -36,7 +51,8 @@ class ProcessLock:
         except (Timeout, OSError):
             return False
         note = {"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
-        self._holder.write_text(json.dumps(note), encoding="utf-8")
+        with contextlib.suppress(OSError):  # a full disk: the lock is held all the same
+            self._holder.write_text(json.dumps(note), encoding="utf-8")
         return True
 
     def release(self) -> None:
@@ -52,3 +68,10 @@ class ProcessLock:
             return f"process {note['pid']} since {note['since']}"
         except (OSError, ValueError, KeyError, TypeError):
             return "another process"
+
+    def current_holder(self) -> str:
+        """Say who holds the lock now; empty if nobody does, or where a read-only folder does not let us try."""
+        if not self.held and (self.acquire() or not os.access(self._holder.parent, os.W_OK)):
+            self.release()
+            return ""
+        return self.holder()

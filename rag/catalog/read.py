@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from sqlalchemy import Connection, Select, func, select
 
 from rag.catalog import schema
-from rag.catalog.records import FileRecord, InventoryRow, ParagraphRow, VectorTable
-from rag.catalog.rows import FACT_COLUMNS, to_chunk, to_fact, to_matrix, to_meta, to_paragraph, to_section
+from rag.catalog.database import raw_rows
+from rag.catalog.records import FileRecord, InventoryRow, Matrix, ParagraphRow, VectorTable
+from rag.catalog.rows import FACT_COLUMNS, text_hash, to_chunk, to_fact, to_matrix, to_meta, to_paragraph, to_section
+from rag.catalog.storable import is_storable
 from rag.facts import StatedFact
 from rag.types import Chunk, Paragraph, Report, ReportMeta, Section, SectionKind
 
 _SLICE = 500
 """Values in one IN list; SQLite takes 32,766, but a plan is made for each length."""
+
+_TOO_LARGE = 2**31
+"""Numbers from here on are in no column of integers."""
 
 _PARAGRAPH = [schema.paragraphs.c[name] for name in ("number", "text", "kind", "section", "path", "section_kind")]
 _SECTION = [schema.sections.c[name] for name in ("index", "level", "heading", "parent", "kind")]
@@ -38,12 +42,16 @@ def meta_value(connection: Connection, key: str) -> Any:  # noqa: ANN401 - any J
 def metas(connection: Connection) -> dict[str, ReportMeta]:
     """Return all reports by id, ordered by region, office, year and source; unknown ones last."""
     rows = [to_meta(row) for row in connection.execute(select(schema.reports))]
-    rows.sort(key=lambda meta: (meta.region or "\uffff", meta.office or "\uffff", meta.year or 9999, meta.source))
+    rows.sort(
+        key=lambda meta: (meta.region or "\uffff", meta.office or "\uffff", meta.year or 9999, meta.source, meta.id)
+    )
     return {meta.id: meta for meta in rows}
 
 
 def report(connection: Connection, report_id: str) -> Report | None:
     """Return a report whole."""
+    if not is_storable(report_id):
+        return None
     row = connection.execute(select(schema.reports).where(schema.reports.c.id == report_id)).first()
     if row is None:
         return None
@@ -59,6 +67,8 @@ def _sections(connection: Connection, report_id: str) -> tuple[Section, ...]:
 
 def paragraph(connection: Connection, report_id: str, number: int) -> Paragraph | None:
     """Return one paragraph."""
+    if not is_storable(report_id) or not 0 < number < _TOO_LARGE:
+        return None
     table = schema.paragraphs.c
     row = connection.execute(select(*_PARAGRAPH).where(table.report_id == report_id, table.number == number)).first()
     return to_paragraph(ParagraphRow(*row)) if row else None
@@ -77,23 +87,17 @@ def paragraph_rows(connection: Connection, report_ids: Iterable[str] | None) -> 
     what many paragraphs share is kept once.
     """
     columns = "report_id, number, text, kind, section, path, section_kind"
-    query = f"SELECT {columns} FROM paragraphs {{}} ORDER BY report_id, number"
-    cursor = connection.connection.cursor()
-    if report_ids is None:
-        cursor.execute(query.format(""))
-    else:
-        wanted = list(dict.fromkeys(report_ids))
-        cursor.execute(query.format("WHERE report_id IN (SELECT value FROM json_each(?))"), [json.dumps(wanted)])
+    query = f"SELECT {columns} FROM paragraphs {{where}} ORDER BY report_id, number"
+    wanted = _storable(report_ids)
     shared: Callable[[Any], Any] = sys.intern
     found = {
         report_id: [
             ParagraphRow(number, text, shared(kind), section, shared(path), shared(section_kind))
             for _, number, text, kind, section, path, section_kind in rows
         ]
-        for report_id, rows in groupby(cursor.fetchall(), itemgetter(0))
+        for report_id, rows in groupby(raw_rows(connection, query, "report_id", wanted), itemgetter(0))
     }
-    cursor.close()
-    return found if report_ids is None else {report_id: found[report_id] for report_id in wanted if report_id in found}
+    return found if wanted is None else {report_id: found[report_id] for report_id in wanted if report_id in found}
 
 
 def facts(connection: Connection, report_ids: Iterable[str] | None) -> list[StatedFact]:
@@ -131,13 +135,31 @@ def chunk_texts(connection: Connection) -> Iterator[tuple[str, str, str, str]]:
 
 def vectors(connection: Connection, dimension: int, report_ids: Iterable[str] | None = None) -> VectorTable:
     """Return vectors, of all chunks or of some reports'."""
-    table = schema.chunks.c
     query = (
-        select(table.id, table.report_id, table.section_kind, schema.vectors.c.vector)
-        .join(schema.vectors, schema.vectors.c.row == table.row)
-        .order_by(table.row)
+        'SELECT c.id, c.report_id, c.section_kind, v.vector FROM chunks c JOIN vectors v ON v."row" = c."row" '
+        '{where} ORDER BY c."row"'
     )
-    return _vector_table(_rows(connection, query, table.report_id, report_ids), dimension)
+    return _vector_table(raw_rows(connection, query, "c.report_id", _storable(report_ids)), dimension)
+
+
+def vectors_of_texts(connection: Connection, dimension: int, texts: Iterable[str]) -> dict[str, Matrix]:
+    """Return the vectors of those texts that some chunk was embedded from."""
+    table = schema.chunks.c
+    wanted = {text: text_hash(text) for text in texts}
+    hashes = list(dict.fromkeys(wanted.values()))
+    found: dict[str, Matrix] = {}
+    for start in range(0, len(hashes), _SLICE):
+        same = table.text_hash.in_(hashes[start : start + _SLICE])
+        one_each = select(func.min(table.row)).where(same).group_by(table.text_hash, table.embedding_text)
+        query = (
+            select(table.embedding_text, schema.vectors.c.vector)
+            .join(schema.vectors, schema.vectors.c.row == table.row)
+            .where(table.row.in_(one_each))
+        )
+        for text, vector in connection.execute(query):
+            if text in wanted:  # another text may have the same hash
+                found[text] = to_matrix(vector, 1, dimension)[0]
+    return found
 
 
 def _vector_table(rows: Iterable[Sequence[Any]], dimension: int) -> VectorTable:
@@ -172,12 +194,16 @@ def count(connection: Connection, table: str) -> int:
 def file_records(connection: Connection) -> dict[str, FileRecord]:
     """Return all files taken in, by path."""
     table = schema.files.c
-    query = select(table.path, table.report_id, table.source, table.hash, table.reader, table.overrides)
+    query = select(table.path, table.report_id, table.source, table.hash, table.reader, table.overrides).order_by(
+        table.path
+    )
     return {row[0]: FileRecord(*row) for row in connection.execute(query)}
 
 
 def report_path(connection: Connection, report_id: str) -> str | None:
     """Return the file that a report was read from, or None."""
+    if not is_storable(report_id):
+        return None
     return connection.scalar(select(schema.reports.c.path).where(schema.reports.c.id == report_id))
 
 
@@ -224,25 +250,17 @@ def _rows(connection: Connection, query: Select[Any], column: Any, values: Itera
     if values is None:
         yield from connection.execute(query)
         return
-    wanted = list(dict.fromkeys(values))
+    wanted = _storable(values)
     for start in range(0, len(wanted), _SLICE):
         yield from connection.execute(query.where(column.in_(wanted[start : start + _SLICE])))
 
 
-def problems(connection: Connection) -> list[str]:
-    """Return what is wrong with the catalog itself."""
-    found = [f"catalog file: {row[0]}" for row in connection.exec_driver_sql("PRAGMA quick_check") if row[0] != "ok"]
-    orphans = connection.exec_driver_sql("PRAGMA foreign_key_check")
-    found += [f"catalog: a row of {row[0]} belongs to nothing" for row in orphans]
-    chunk_table, vector_table = schema.chunks, schema.vectors
-    bare = connection.scalars(
-        select(chunk_table.c.id)
-        .outerjoin(vector_table, vector_table.c.row == chunk_table.c.row)
-        .where(vector_table.c.row.is_(None))
-    )
-    found += [f"catalog: chunk {chunk_id} has no vector" for chunk_id in bare]
-    size = 4 * int(meta_value(connection, "dimension") or 0)
-    odd = connection.scalar(
-        select(func.count()).select_from(vector_table).where(func.length(vector_table.c.vector) != size)
-    )
-    return found + ([f"catalog: {odd} vectors are not of the store's dimension"] if odd else [])
+@overload
+def _storable(values: None) -> None: ...
+@overload
+def _storable(values: Iterable[str]) -> list[str]: ...
+@overload
+def _storable(values: Iterable[str] | None) -> list[str] | None: ...
+def _storable(values: Iterable[str] | None) -> list[str] | None:
+    """Return the values once each, without those that cannot stand in any database."""
+    return None if values is None else [value for value in dict.fromkeys(values) if is_storable(value)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from functools import lru_cache
@@ -94,10 +95,16 @@ def paragraph_rows(report: Report) -> list[dict[str, Any]]:
     ]
 
 
-def chunk_rows(chunks: Iterable[Chunk]) -> list[dict[str, Any]]:
-    """Return the rows of chunks, without their row numbers."""
+def text_hash(text: str) -> int:
+    """Return 64 bits that tell texts apart well enough to look them up by; equality is for the text itself to say."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def chunk_rows(chunks: Iterable[Chunk], first: int) -> list[dict[str, Any]]:
+    """Return the rows of chunks, numbered from ``first`` on."""
     return [
         {
+            "row": row,
             "id": chunk.id,
             "report_id": chunk.report_id,
             "ordinal": chunk.ordinal,
@@ -107,8 +114,9 @@ def chunk_rows(chunks: Iterable[Chunk]) -> list[dict[str, Any]]:
             "path": _json(chunk.path),
             "section_kind": chunk.section_kind.value,
             "tokens": chunk.tokens,
+            "text_hash": text_hash(chunk.embedding_text),
         }
-        for chunk in chunks
+        for row, chunk in enumerate(chunks, first)
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Date,
@@ -17,15 +18,22 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 2
-"""Raised whenever a table changes; an older store is brought up on opening, one from a newer program refused."""
+SCHEMA_VERSION = 3
+"""Raised whenever a table changes, with a step in ``migrations``; a store from a newer program is refused."""
 
 metadata = MetaData()
+
+
+def _text(length: int | None = None) -> String:
+    """Text that sorts by code point on every engine; PostgreSQL would hold it to its length, SQLite does not."""
+    kind = String(length) if length else Text()
+    return kind.with_variant(Text(collation="C"), "postgresql")
+
 
 meta = Table(
     "meta",
     metadata,
-    Column("key", String(40), primary_key=True),
+    Column("key", _text(40), primary_key=True),
     Column("value", JSON, nullable=False),
 )
 """Schema version, catalog id, change counter, and what the vectors were built with."""
@@ -33,18 +41,18 @@ meta = Table(
 reports = Table(
     "reports",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("source", Text, nullable=False),
-    Column("path", Text, nullable=False, index=True),
-    Column("format", String(16), nullable=False),
-    Column("title", Text),
-    Column("office", Text),
+    Column("id", _text(32), primary_key=True),
+    Column("source", _text(), nullable=False),
+    Column("path", _text(), nullable=False, index=True),
+    Column("format", _text(16), nullable=False),
+    Column("title", _text()),
+    Column("office", _text()),
     Column("office_variants", JSON, nullable=False),
-    Column("region", Text),
+    Column("region", _text()),
     Column("year", Integer),
     Column("issued", Date),
     Column("notes", JSON, nullable=False),
-    Column("added_at", String(32), nullable=False),
+    Column("added_at", _text(32), nullable=False),
     Column("changed", Integer, nullable=False, index=True),
 )
 """``path`` is the file it was read from; ``changed`` the change counter of the commit that wrote it."""
@@ -52,16 +60,16 @@ reports = Table(
 files = Table(
     "files",
     metadata,
-    Column("path", Text, primary_key=True),
+    Column("path", _text(), primary_key=True),
     Column(
         "report_id",
         ForeignKey("reports.id", deferrable=True, initially="DEFERRED"),
         nullable=False,
         index=True,
     ),
-    Column("source", Text, nullable=False),
-    Column("hash", String(64), nullable=False),
-    Column("reader", String(40), nullable=False),
+    Column("source", _text(), nullable=False),
+    Column("hash", _text(64), nullable=False),
+    Column("reader", _text(40), nullable=False),
     Column("overrides", JSON),
 )
 """Every file taken in: a report's own, and those with the same content. ``reader`` names the version that read it."""
@@ -72,9 +80,9 @@ sections = Table(
     Column("report_id", ForeignKey("reports.id", ondelete="CASCADE"), primary_key=True),
     Column("index", Integer, primary_key=True),
     Column("level", Integer, nullable=False),
-    Column("heading", Text, nullable=False),
+    Column("heading", _text(), nullable=False),
     Column("parent", Integer),
-    Column("kind", String(16), nullable=False),
+    Column("kind", _text(16), nullable=False),
 )
 
 paragraphs = Table(
@@ -82,27 +90,29 @@ paragraphs = Table(
     metadata,
     Column("report_id", ForeignKey("reports.id", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("text", Text, nullable=False),
-    Column("kind", String(16), nullable=False),
+    Column("text", _text(), nullable=False),
+    Column("kind", _text(16), nullable=False),
     Column("section", Integer),
-    Column("path", Text, nullable=False),
-    Column("section_kind", String(16), nullable=False),
+    Column("path", _text(), nullable=False),
+    Column("section_kind", _text(16), nullable=False),
 )
 
 chunks = Table(
     "chunks",
     metadata,
-    Column("row", Integer, primary_key=True),
-    Column("id", String(48), nullable=False, unique=True),
+    Column("row", Integer, primary_key=True, autoincrement=False),
+    Column("id", _text(48), nullable=False, unique=True),
     Column("report_id", ForeignKey("reports.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("ordinal", Integer, nullable=False),
-    Column("spans", Text, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("embedding_text", Text, nullable=False),
-    Column("path", Text, nullable=False),
-    Column("section_kind", String(16), nullable=False),
+    Column("spans", _text(), nullable=False),
+    Column("text", _text(), nullable=False),
+    Column("embedding_text", _text(), nullable=False),
+    Column("path", _text(), nullable=False),
+    Column("section_kind", _text(16), nullable=False),
     Column("tokens", Integer, nullable=False),
+    Column("text_hash", BigInteger, index=True),
 )
+"""``row`` numbers chunks in the order of writing; ``text_hash`` is that of ``embedding_text``, to find it again."""
 
 vectors = Table(
     "vectors",
@@ -118,16 +128,16 @@ facts = Table(
     Column("report_id", ForeignKey("reports.id", ondelete="CASCADE"), primary_key=True),
     Column("ordinal", Integer, primary_key=True),
     Column("year", Integer),
-    Column("indicator", Text, nullable=False),
+    Column("indicator", _text(), nullable=False),
     Column("value", Float, nullable=False),
     Column("high", Float),
-    Column("unit", String(16), nullable=False),
-    Column("qualifier", String(16), nullable=False),
+    Column("unit", _text(16), nullable=False),
+    Column("qualifier", _text(16), nullable=False),
     Column("planned", Boolean, nullable=False),
     Column("paragraph", Integer, nullable=False),
     Column("start", Integer, nullable=False),
     Column("end", Integer, nullable=False),
-    Column("text", Text, nullable=False),
+    Column("text", _text(), nullable=False),
 )
 """Figures that the paragraphs state; office and region are the report's."""
 
@@ -135,6 +145,6 @@ removals = Table(
     "removals",
     metadata,
     Column("changed", Integer, nullable=False, index=True),
-    Column("chunk_id", String(48), nullable=False),
+    Column("chunk_id", _text(48), nullable=False),
 )
 """Chunks taken out, so that an index can follow without reading everything again."""

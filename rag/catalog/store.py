@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -12,12 +12,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import SecretStr
 from sqlalchemy import inspect
 
 from rag.catalog import read, schema, write
-from rag.catalog.database import CATALOG_FILE, open_engine, reading, translated, writing
+from rag.catalog.checking import problems
+from rag.catalog.database import CATALOG_FILE, Database, Lock, open_database
+from rag.catalog.migrations import bring_up
 from rag.catalog.offices import select as select_reports
 from rag.catalog.records import BuiltWith, FileRecord, InventoryRow, ParagraphRow, StoredReport, VectorTable
+from rag.catalog.storable import check_file, check_report
 from rag.errors import ModelMismatch, StoreDamaged, StoreError
 from rag.facts import StatedFact
 from rag.types import Chunk, Filters, Paragraph, Report, ReportMeta, SectionKind
@@ -25,6 +29,13 @@ from rag.types import Chunk, Filters, Paragraph, Report, ReportMeta, SectionKind
 CACHED_VECTORS = 50_000
 """Chunks up to which all vectors stay in memory (75 MB at 384 dimensions), whatever is asked for."""
 
+_TRACES = ("chroma.json", "lexical")
+"""What indexes leave in the store's folder, which they do only after there is a catalog."""
+
+_BRING_OVER = (
+    "The one in the store's folder is not used while RAG_CATALOG_URL is set. Bring it over: `python -m rag backup "
+    "FILE.tar.gz` without RAG_CATALOG_URL, then `python -m rag restore FILE.tar.gz --store NEW_FOLDER` with it."
+)
 
 READ_AT_ONCE = 200
 """Reports whose vectors an index takes over at a time (2,300 chunks, 4 MB at 384 dimensions)."""
@@ -33,34 +44,40 @@ READ_AT_ONCE = 200
 class Catalog:
     """Reports with their text, chunks and vectors, in one transactional database; safe to share between threads."""
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Path, database: Database) -> None:
         self.store = store
-        self._path = store / CATALOG_FILE
-        self._engine = open_engine(self._path)
+        self.database = database
         self._cache = threading.Lock()
         self._id: str | None = None
         self._metas: tuple[int, dict[str, ReportMeta]] | None = None
         self._vectors: tuple[int, VectorTable] | None = None
 
     @classmethod
-    def open(cls, store: Path, built_with: BuiltWith | None = None, *, create: bool = False) -> Catalog:
+    def open(
+        cls, store: Path, built_with: BuiltWith | None = None, *, create: bool = False, url: SecretStr | None = None
+    ) -> Catalog:
         """Open the catalog of a store folder.
 
+        Args:
+            store: The folder: of the catalog unless ``url`` names another place, of uploads and local indexes always.
+            built_with: What would write or search now; None: not to be compared.
+            create: Make the catalog if there is none.
+            url: The setting ``catalog_url``.
+
         Raises:
-            StoreError: there is no store and ``create`` is False, or the folder cannot be made.
+            StoreError: there is no store and ``create`` is False, the folder cannot be made, or the server cannot be
+                reached.
             ModelMismatch: the store was built with another model, chunk size or prefix than ``built_with``.
-            StoreDamaged: the file is not a catalog of this version.
+            StoreDamaged: the database holds no catalog, a damaged one, or one of another version.
         """
         store = store.absolute()
-        if create:
+        if create or url is not None:
             _make_folder(store)
-        elif not (store / CATALOG_FILE).exists():
-            raise StoreError(
-                f"There is no store in {str(store)!r}. Build one with `python ingest.py PATH… --store {store}`, or "
-                "name another folder (--store or RAG_STORE)."
-            )
-        catalog = cls(store)
+        database = open_database(store, url)
+        catalog = cls(store, database)
         try:
+            if not (create or database.exists()):
+                raise _no_store(store)
             catalog._prepare(built_with, create)
         except BaseException:
             catalog.close()
@@ -68,55 +85,60 @@ class Catalog:
         return catalog
 
     def _prepare(self, built_with: BuiltWith | None, create: bool) -> None:
-        with translated(self._path), self._engine.connect() as connection:
-            known = inspect(connection).has_table(schema.meta.name)
-        if not known:
-            if not create:
-                raise StoreDamaged(
-                    f"{str(self._path)!r} holds no catalog. Put a backup copy of the store in its place, or move the "
-                    "folder away and run `python ingest.py` on your reports again."
-                )
-            self._create()
-        with reading(self._engine, self._path) as connection:
-            version = read.meta_value(connection, "schema_version")
-            stored = read.meta_value(connection, "built_with")
-        if isinstance(version, int) and version < schema.SCHEMA_VERSION:
-            self._bring_up()
-        elif version != schema.SCHEMA_VERSION:
-            raise StoreDamaged(
-                f"The catalog {str(self._path)!r} has schema version {version!r}, this program reads "
-                f"{schema.SCHEMA_VERSION}. Ingest the reports into a new folder: `python ingest.py PATH… --store NEW`."
-            )
+        if not (self.database.exists() and self._has_tables()):
+            self._create_if_new(create)
+        bring_up(self.database)
         if built_with is None:
             return
+        with self.database.reading() as connection:
+            found = read.meta_value(connection, "built_with")
+            stored = None if found is None else dict(found)
         if stored is None:
             if create:
                 self._set_built_with(built_with)
-        elif (found := BuiltWith(**stored)) != built_with:
-            raise ModelMismatch(_mismatch(self.store, found, built_with))
+        elif stored != asdict(built_with):
+            raise ModelMismatch(_mismatch(self.store, stored, asdict(built_with)))
 
-    def _create(self) -> None:
-        with writing(self._engine, self._path) as connection:
+    def _has_tables(self) -> bool:
+        with self.database.reading() as connection:
+            return inspect(connection).has_table(schema.meta.name)
+
+    def _create_if_new(self, create: bool) -> None:
+        """Make the tables, but not where indexes tell that there was a catalog: it is lost, and must not seem empty."""
+        indexed = [name for name in _TRACES if (self.store / name).exists()]
+        unused = self.database.elsewhere and (self.store / CATALOG_FILE).exists()
+        if indexed and not unused:
+            raise StoreDamaged(
+                f"{self.database.name} holds no reports, but {str(self.store)!r} has indexes of some "
+                f"({', '.join(indexed)}): the catalog was lost. {self.database.way_back()}"
+            )
+        if not create:
+            raise StoreDamaged(
+                f"{self.database.name} holds no catalog. {_BRING_OVER if unused else self.database.way_back()}"
+            )
+        with self.database.writing() as connection:
+            self.database.check_suitable(connection)
             schema.metadata.create_all(connection)
             if read.meta_value(connection, "schema_version") is None:
                 write.set_meta(connection, "schema_version", schema.SCHEMA_VERSION)
                 write.set_meta(connection, "catalog_id", uuid.uuid4().hex)
                 write.set_meta(connection, "changed", 0)
 
-    def _bring_up(self) -> None:
-        """Bring an older store up to this version, all or nothing; another process may have been first."""
-        with writing(self._engine, self._path) as connection:
-            version = int(read.meta_value(connection, "schema_version"))
-            if version < schema.SCHEMA_VERSION:
-                write.bring_up(connection, version)
-
     def _set_built_with(self, built_with: BuiltWith) -> None:
-        with writing(self._engine, self._path) as connection:
+        with self.database.writing() as connection:
             write.set_meta(connection, "built_with", asdict(built_with))
 
     def close(self) -> None:
         """Close the database."""
-        self._engine.dispose()
+        self.database.close()
+
+    def lock(self, name: str) -> Lock:
+        """Return a lock that all processes on this catalog share, not yet taken."""
+        return self.database.lock(name)
+
+    def is_writable(self) -> bool:
+        """Say whether this process may write, as far as can be told beforehand."""
+        return self.database.is_writable()
 
     def __enter__(self) -> Catalog:
         return self
@@ -130,7 +152,8 @@ class Catalog:
 
     def change_counter(self) -> int:
         """Return the number of changes committed so far."""
-        return int(self._value("changed"))
+        with self.database.reading() as connection:
+            return int(read.meta_value(connection, "changed"))
 
     def catalog_id(self) -> str:
         """Return what tells this catalog from any other."""
@@ -144,13 +167,13 @@ class Catalog:
         return None if value is None else int(value)
 
     def _value(self, key: str) -> Any:  # noqa: ANN401 - any JSON value
-        with reading(self._engine, self._path) as connection:
+        with self.database.reading() as connection:
             return read.meta_value(connection, key)
 
     def metas(self) -> dict[str, ReportMeta]:
         """Return all reports by id, ordered by region, office, year and source."""
         with self._cache:
-            with reading(self._engine, self._path) as connection:
+            with self.database.reading() as connection:
                 changed = int(read.meta_value(connection, "changed"))
                 if self._metas is None or self._metas[0] != changed:
                     self._metas = (changed, read.metas(connection))
@@ -162,47 +185,47 @@ class Catalog:
 
     def report(self, report_id: str) -> Report | None:
         """Return a report whole, or None if there is none with this id."""
-        with reading(self._engine, self._path) as connection:
+        with self.database.reading() as connection:
             return read.report(connection, report_id)
 
     def paragraph(self, report_id: str, number: int) -> Paragraph | None:
         """Return one paragraph, or None."""
-        with reading(self._engine, self._path) as connection:
+        with self.database.reading() as connection:
             return read.paragraph(connection, report_id, number)
 
     def paragraphs(self, report_ids: Iterable[str] | None = None) -> dict[str, tuple[Paragraph, ...]]:
         """Return the paragraphs of reports (None: all) in order, by report id."""
-        with reading(self._engine, self._path) as connection:
+        with self.database.reading() as connection:
             return read.paragraphs(connection, None if report_ids is None else list(report_ids))
 
     def paragraph_rows(self, report_ids: Iterable[str]) -> dict[str, list[ParagraphRow]]:
         """Return the paragraphs of reports as stored, in order, by report id."""
-        with reading(self._engine, self._path) as connection:
+        with self.database.reading() as connection:
             return read.paragraph_rows(connection, report_ids)
 
     def facts(self, report_ids: Iterable[str] | None = None) -> list[StatedFact]:
         """Return the figures that reports (None: all) state, report by report in the order of the text."""
-        with reading(self._engine, self._path) as connection:
+        with self.database.reading() as connection:
             return read.facts(connection, None if report_ids is None else list(report_ids))
 
     def chunks(self, chunk_ids: Iterable[str]) -> dict[str, Chunk]:
         """Return chunks by id, in the order asked for; unknown ids are left out."""
-        with reading(self._engine, self._path) as connection:
+        with self.database.reading() as connection:
             return read.chunks(connection, chunk_ids)
 
     def report_chunks(self, report_id: str) -> tuple[Chunk, ...]:
         """Return a report's chunks in order."""
-        with reading(self._engine, self._path) as connection:
+        with self.database.reading() as connection:
             return read.report_chunks(connection, report_id)
 
     def chunk_texts(self) -> Iterator[tuple[str, str, str, str]]:
         """Yield (id, report id, section kind, text with office and headings) of all chunks."""
-        with reading(self._engine, self._path) as connection:
+        with self.database.reading() as connection:
             yield from read.chunk_texts(connection)
 
     def chunk_count(self) -> int:
         """Return the number of chunks."""
-        with reading(self._engine, self._path) as connection:
+        with self.database.reading() as connection:
             return read.count(connection, "chunks")
 
     def vectors(
@@ -210,7 +233,7 @@ class Catalog:
     ) -> VectorTable:
         """Return the unit vectors of all chunks, or of those in some reports or kinds of section."""
         wanted = None if report_ids is None else set(report_ids)
-        with reading(self._engine, self._path) as connection:
+        with self.database.reading() as connection:
             table = self._table(connection, wanted)
         if wanted is not None:
             table = read.take(table, np.isin(table.report_ids, list(wanted)))
@@ -228,14 +251,11 @@ class Catalog:
             self._vectors = (changed, read.vectors(connection, dimension))
             return self._vectors[1]
 
-    def vectors_by_text(self, report_id: str) -> dict[str, NDArray[np.float32]]:
-        """Return the vectors of a report's chunks by the text that they were made from."""
-        with reading(self._engine, self._path) as connection:
+    def vectors_of_texts(self, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
+        """Return the vectors of those texts that some chunk of the catalog was embedded from, each a unit vector."""
+        with self.database.reading() as connection:
             dimension = int(read.meta_value(connection, "dimension") or 1)
-            table = read.vectors(connection, dimension, [report_id])
-            chunks = read.report_chunks(connection, report_id)
-        rows = {str(chunk_id): vector for chunk_id, vector in zip(table.ids, table.matrix, strict=True)}
-        return {chunk.embedding_text: rows[chunk.id] for chunk in chunks}
+            return read.vectors_of_texts(connection, dimension, texts)
 
     def changes_since(self, changed: int) -> tuple[int, Iterator[VectorTable], list[str]]:
         """Return the change counter now, the vectors of reports written since, and the chunk ids removed since.
@@ -243,7 +263,7 @@ class Catalog:
         The vectors come in tables of bounded size, each read when it is asked for. What is taken out meanwhile may be
         missing from them; it is among what was removed since the counter told.
         """
-        with reading(self._engine, self._path) as connection:
+        with self.database.reading() as connection:
             now = int(read.meta_value(connection, "changed"))
             dimension = int(read.meta_value(connection, "dimension") or 1)
             written = read.reports_since(connection, changed)
@@ -252,29 +272,34 @@ class Catalog:
 
     def _in_parts(self, report_ids: list[str], dimension: int) -> Iterator[VectorTable]:
         for start in range(0, len(report_ids), READ_AT_ONCE):
-            with reading(self._engine, self._path) as connection:
+            with self.database.reading() as connection:
                 table = read.vectors(connection, dimension, report_ids[start : start + READ_AT_ONCE])
             yield table
 
     def files(self) -> dict[str, FileRecord]:
         """Return all files taken in, by absolute path."""
-        with reading(self._engine, self._path) as connection:
+        with self.database.reading() as connection:
             return read.file_records(connection)
 
     def report_path(self, report_id: str) -> str | None:
         """Return the file that a report was read from, or None if there is no such report."""
-        with reading(self._engine, self._path) as connection:
+        with self.database.reading() as connection:
             return read.report_path(connection, report_id)
 
     def inventory(self) -> list[InventoryRow]:
         """Return what is known of every report, with its counts and its duplicates."""
-        with reading(self._engine, self._path) as connection:
+        with self.database.reading() as connection:
             return read.inventory(connection)
 
     def check(self) -> list[str]:
         """Return what is wrong with the catalog itself; empty when nothing is."""
-        with reading(self._engine, self._path) as connection:
-            return read.problems(connection)
+        found: list[str] = []
+        try:
+            with self.database.reading() as connection:
+                found.extend(problems(self.database, connection))
+        except StoreDamaged as error:
+            found.append(str(error))
+        return found
 
     # Writing
 
@@ -283,9 +308,11 @@ class Catalog:
 
         Raises:
             ModelMismatch: its vectors are not as long as those in the store.
+            DamagedFile: its text cannot be stored.
             StoreError: the disk is full or the folder read-only; nothing is written then.
         """
-        with writing(self._engine, self._path) as connection:
+        check_report(stored)
+        with self.database.writing() as connection:
             if stored.chunks:
                 self._check_dimension(connection, stored.matrix.shape[1])
             write.put_report(connection, stored)
@@ -301,13 +328,18 @@ class Catalog:
             )
 
     def put_duplicate(self, record: FileRecord) -> None:
-        """Record a file whose content another file already brought in."""
-        with writing(self._engine, self._path) as connection:
+        """Record a file whose content another file already brought in.
+
+        Raises:
+            DamagedFile: its name cannot be stored.
+        """
+        check_file(record)
+        with self.database.writing() as connection:
             write.put_duplicate(connection, record)
 
     def put_file(self, record: FileRecord) -> None:
         """Record a file anew whose report stays as it is."""
-        with writing(self._engine, self._path) as connection:
+        with self.database.writing() as connection:
             write.put_file(connection, record)
 
     def remove_file(self, path: str) -> None:
@@ -316,9 +348,16 @@ class Catalog:
 
     def remove_files(self, paths: Iterable[str]) -> None:
         """Forget several files in one transaction; a report goes with the last file that holds its content."""
-        with writing(self._engine, self._path) as connection:
+        with self.database.writing() as connection:
             for path in paths:
                 write.remove_file(connection, path)
+
+
+def _no_store(store: Path) -> StoreError:
+    return StoreError(
+        f"There is no store in {str(store)!r}. Build one with `python ingest.py PATH… --store {store}`, or name "
+        "another folder (--store or RAG_STORE)."
+    )
 
 
 _WAY_OUT = (
@@ -328,12 +367,12 @@ _WAY_OUT = (
 )
 
 
-def _mismatch(store: Path, found: BuiltWith, wanted: BuiltWith) -> str:
+def _mismatch(store: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     labels = {"model": "embedding model", "chunk_tokens": "tokens a chunk"}
     sides = [
-        f"{label} {getattr(found, name)!r} in the store, {getattr(wanted, name)!r} in the settings"
+        f"{label} {found.get(name)!r} in the store, {wanted[name]!r} in the settings"
         for name, label in labels.items()
-        if getattr(found, name) != getattr(wanted, name)
+        if found.get(name) != wanted[name]
     ]
     return f"The store {str(store)!r} was built with other settings: {'; '.join(sides)}. {_WAY_OUT}"
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from rag.catalog import schema
 from rag.catalog.read import meta_value
-from rag.catalog.read import report as read_report
 from rag.catalog.records import FileRecord, StoredReport
 from rag.catalog.rows import chunk_rows, fact_rows, paragraph_rows, section_rows, to_bytes
 from rag.facts import extract_facts
@@ -39,21 +38,6 @@ def put_report(connection: Connection, stored: StoredReport) -> None:
     put_file(connection, stored.file)
 
 
-def bring_up(connection: Connection, version: int) -> None:
-    """Bring the tables of an older version up to this one's, from what the store holds already.
-
-    Version 2 came with the facts; they are read from the stored paragraphs.
-    """
-    if version < 2:
-        schema.facts.create(connection, checkfirst=True)
-        for report_id in connection.scalars(select(schema.reports.c.id)).all():
-            report = read_report(connection, report_id)
-            rows = fact_rows(extract_facts(report)) if report else []
-            if rows:
-                connection.execute(insert(schema.facts), rows)
-    set_meta(connection, "schema_version", schema.SCHEMA_VERSION)
-
-
 def _report_row(stored: StoredReport, changed: int) -> dict[str, Any]:
     meta = stored.report.meta
     return {
@@ -76,19 +60,13 @@ def _report_row(stored: StoredReport, changed: int) -> dict[str, Any]:
 def _insert_chunks(connection: Connection, stored: StoredReport) -> None:
     if not stored.chunks:
         return
-    connection.execute(insert(schema.chunks), chunk_rows(stored.chunks))
-    table = schema.chunks.c
-    numbers = {
-        chunk_id: row
-        for chunk_id, row in connection.execute(
-            select(table.id, table.row).where(table.report_id == stored.report.meta.id)
-        )
-    }
+    first = (connection.scalar(select(func.max(schema.chunks.c.row))) or 0) + 1
+    connection.execute(insert(schema.chunks), chunk_rows(stored.chunks, first))
     connection.execute(
         insert(schema.vectors),
         [
-            {"row": numbers[chunk.id], "vector": to_bytes(vector)}
-            for chunk, vector in zip(stored.chunks, stored.matrix, strict=True)
+            {"row": row, "vector": to_bytes(vector)}
+            for row, (_, vector) in enumerate(zip(stored.chunks, stored.matrix, strict=True), first)
         ],
     )
 

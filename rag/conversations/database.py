@@ -12,7 +12,7 @@ from typing import Self
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DatabaseError
 
-from rag.catalog.database import open_engine
+from rag.catalog.sqlite import open_engine, ran_full
 from rag.conversations import schema
 from rag.errors import ConversationError
 
@@ -94,10 +94,12 @@ class Database:
             reason = str(error.orig)
             if "locked" in reason or "busy" in reason:
                 advice = "another program is writing it; try again in a moment"
-            elif "full" in reason:
+            elif ran_full(reason, self.path):
                 advice = "no space is left; free some, then try again"
             elif "malformed" in reason or "not a database" in reason:
                 advice = f"it is damaged ({reason}); put a backup copy in its place or move it away"
+            elif "readonly" in reason or "read-only" in reason:
+                advice = "the folder is read-only; change its permissions, or name another store (--store or RAG_STORE)"
             else:
-                advice = reason
+                advice = f"{reason}; check the disk, and the permissions of the folder"
             raise ConversationError(f"The conversations in {str(self.path)!r} cannot be used: {advice}.") from error

@@ -14,7 +14,7 @@ from rag.conversations.database import Database
 from rag.conversations.owners import BROWSER
 from rag.conversations.records import StoredConversation, StoredTurn, Summary
 from rag.conversations.rows import LARGEST_ANSWER, LONGEST_QUESTION, folded, row_of, turn_of, written
-from rag.conversations.schema import conversations, turns
+from rag.conversations.schema import conversations, meta, turns
 from rag.errors import ConversationError, UnknownConversation
 from rag.folding import fold
 from rag.types import Answer, Filters, Route
@@ -24,8 +24,11 @@ MOST_TURNS = 300
 MOST_CONVERSATIONS = 2_000
 """Per owner. Nothing is dropped to make room: the next question is not kept, and the page says so."""
 MOST_TERMS = 8
+_LOOKED = "looked_for_lost_browsers"
 BROWSER_DAYS = 400
 """How long browsers keep a cookie at most: what such a browser asked longer ago, nobody can reach any more."""
+DOUBT_DAYS = 30
+"""What seems that old is deleted only if it seemed so at an earlier start, so many days ago: clocks may be wrong."""
 
 
 class Conversations:
@@ -54,10 +57,23 @@ class Conversations:
         self.database.close()
 
     def _forget_lost_browsers(self) -> None:
-        long_ago = (datetime.now(UTC) - timedelta(days=BROWSER_DAYS)).isoformat()
+        """Delete what lost browsers asked, going by the clock of an earlier start.
+
+        A clock that is wrong at a single start deletes nothing, however far off it is: it would have to be wrong at
+        two starts that are ``DOUBT_DAYS`` apart by it, and at all those between them.
+        """
+        now = datetime.now(UTC)
         with self.database.writing() as connection:
-            lost = and_(conversations.c.owner.startswith(BROWSER), conversations.c.changed < long_ago)
-            connection.execute(delete(conversations).where(lost))
+            stored = connection.execute(select(meta.c.value).where(meta.c.key == _LOOKED)).scalar()
+            looked = datetime.fromisoformat(stored) if stored else None
+            if looked and now >= looked and now - looked < timedelta(days=DOUBT_DAYS):
+                return
+            if looked and now >= looked:
+                long_ago = (looked - timedelta(days=BROWSER_DAYS)).isoformat()
+                lost = and_(conversations.c.owner.startswith(BROWSER), conversations.c.changed < long_ago)
+                connection.execute(delete(conversations).where(lost))
+            connection.execute(delete(meta).where(meta.c.key == _LOOKED))
+            connection.execute(insert(meta).values(key=_LOOKED, value=now.isoformat()))
 
     def begin(
         self,
@@ -218,6 +234,12 @@ def _next_position(connection: Connection, conversation: str) -> int:
 
 
 def _touch(connection: Connection, conversation: str, now: str) -> None:
+    """Let a conversation be its owner's last changed one, even if the clock has been put back."""
+    owner = select(conversations.c.owner).where(conversations.c.id == conversation).scalar_subquery()
+    others = and_(conversations.c.owner == owner, conversations.c.id != conversation)
+    latest = connection.execute(select(func.max(conversations.c.changed)).where(others)).scalar()
+    if latest and latest >= now:
+        now = (datetime.fromisoformat(latest) + timedelta(microseconds=1)).isoformat(timespec="microseconds")
     connection.execute(update(conversations).where(conversations.c.id == conversation).values(changed=now))
 
 

@@ -16,7 +16,8 @@ def load_embedder(settings: Settings, cache_dir: Path | None = None) -> Embedder
     """Return the embedder that ``settings.embedding_model`` names; it loads at its first embedding.
 
     Args:
-        settings: ``embedding_model`` is the bundled model, ``hash``, a Sentence Transformers name, or a folder.
+        settings: ``embedding_model`` is the bundled model, ``hash``, ``openai:NAME`` for one behind a server, a
+            Sentence Transformers name, or a folder.
         cache_dir: Where the bundled model is unpacked; None: ``rag/models`` in the user's cache folder.
 
     Raises:
@@ -29,6 +30,10 @@ def load_embedder(settings: Settings, cache_dir: Path | None = None) -> Embedder
         return BundledEmbedder(settings, cache_dir)
     if model == "hash":
         return HashEmbedder()
+    if model.startswith("openai:"):
+        from rag.embedding.openai_embedder import OpenAIEmbedder
+
+        return OpenAIEmbedder(settings)
     if not model or model.startswith("bundled:"):
         raise EmbeddingError(
             f"RAG_EMBEDDING_MODEL={settings.embedding_model!r} names no embedding model. The bundled one is "

@@ -49,6 +49,9 @@ def run(
         answers_file: Where each answer is written as soon as it is there.
         resume: Reuse answers that the file already holds.
         workers: Questions asked at a time; meant for a chat model that is waited for, as timings blur.
+
+    Raises:
+        GoldError: the answers file cannot be written.
     """
     made_by = _made_by(questions, identity)
     recorded = _recorded(answers_file, made_by) if answers_file and resume else {}
@@ -59,12 +62,18 @@ def run(
         return {"id": question.id, **to_dict(answer)}
 
     answers = dict(recorded)
-    with _writer(answers_file, recorded, made_by) as file:
-        for answer in tqdm(_in_order(ask, waiting, workers), total=len(waiting), desc="questions", disable=None):
-            answers[answer["id"]] = answer
-            if file is not None:
-                file.write(_line(answer))
-                file.flush()
+    try:
+        with _writer(answers_file, recorded, made_by) as file:
+            for answer in tqdm(_in_order(ask, waiting, workers), total=len(waiting), desc="questions", disable=None):
+                answers[answer["id"]] = answer
+                if file is not None:
+                    file.write(_line(answer))
+                    file.flush()
+    except OSError as error:
+        raise GoldError(
+            f"The answers cannot be written to {str(answers_file)!r}: {error.strerror or error}. Free some space or "
+            "name another file with --answers; --resume then reuses what was written."
+        ) from error
     return answers
 
 

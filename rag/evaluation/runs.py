@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,14 +42,26 @@ def save_run(store: Path, result: Mapping[str, Any]) -> Path | None:
     folder = store / FOLDER
     stem = re.sub(r"[^0-9A-Za-z._-]+", "-", Path(result["gold"]["file"]).stem)[:60]
     path = folder / f"{re.sub(r'[^0-9]', '', result['date'])[:14]}-{stem}.json"
+    beside = folder / f".{path.name}.{secrets.token_hex(4)}.tmp"
     try:
         folder.mkdir(exist_ok=True)
-        path.write_text(json.dumps(result, ensure_ascii=False, default=str), encoding="utf-8")
-        for old in sorted(folder.glob("*.json"))[:-KEPT]:
-            old.unlink()
+        beside.write_text(json.dumps(result, ensure_ascii=False, default=str), encoding="utf-8")
+        beside.replace(path)
     except OSError:
         return None
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+    _forget_oldest(folder, keep=path)
     return path
+
+
+def _forget_oldest(folder: Path, keep: Path) -> None:
+    """Delete the oldest runs over those kept; never the one just made, whatever the clock calls it."""
+    others = sorted(path for path in folder.glob("*.json") if path != keep)
+    for old in others[: max(0, len(others) - KEPT + 1)]:
+        with contextlib.suppress(OSError):
+            old.unlink()
 
 
 def list_runs(store: Path) -> list[RunSummary]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -45,10 +46,17 @@ def write_export(document: Document, path: Path) -> None:
         ExportError: the name ends in no known format, or the file can't be written.
     """
     content = export(document, path.suffix.lower().removeprefix("."))
+    beside = path.with_name(f".{secrets.token_hex(8)}.tmp")  # half a document must not stand in for a whole one
     try:
-        path.write_bytes(content)
+        try:
+            beside.write_bytes(content)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
     except OSError as error:
-        raise ExportError(f"Cannot write {str(path)!r}: {error.strerror}. Name another file with --export.") from error
+        raise ExportError(
+            f"Cannot write {str(path)!r}: {error.strerror}. Free some space, or name another file with --export."
+        ) from error
 
 
 def file_name(title: str, suffix: str) -> str:

@@ -6,7 +6,8 @@ import re
 from functools import partial
 
 from rag import lexicon
-from rag.figures import CHINESE, Figure
+from rag.figures import Figure
+from rag.numerals import CHINESE
 
 TITLE = re.compile(r"《[^》]*》")
 QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|「[^」]*」|‘[^’]*’")

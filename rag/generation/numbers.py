@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from rag import lexicon
 from rag.answering.asked_for import unit_class
-from rag.figures import ARABIC, Figure, convertible, parse_figures, parse_number
+from rag.figures import Figure, convertible, parse_figures
 from rag.folding import fold
 from rag.generation.overlap import pairs
+from rag.numerals import ARABIC, parse_number
 from rag.questions.concepts import find_concepts
 from rag.retrieval import Sentence
 from rag.retrieval.matching import figures_of, mention_strength

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from rag.index.search import Index, Verification
-from rag.index.tokens import tokenize
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Index", "Verification", "tokenize"]
+if TYPE_CHECKING:
+    from rag.index.following import Follower
+    from rag.index.search import Index, Verification
+    from rag.index.tokens import tokenize
+
+__all__ = ["Follower", "Index", "Verification", "tokenize"]
+
+_MODULES = {"Follower": "following", "Index": "search", "Verification": "search", "tokenize": "tokens"}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is asked for
+    """Import what is asked for: the process that only runs Chroma starts a second sooner without the rest."""
+    import importlib
+
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,4 +1,4 @@
-"""The only module that knows chromadb: one collection in one folder.
+"""The only module that knows chromadb: collections in a folder or on a server.
 
 Figures behind the choices (2 cores, 384 dimensions, chromadb 1.5.9): documents stored along cost two to three times
 the time and disk, so only ids, vectors and filter fields go in; with the default ``ef_search`` of 100 recall@10 is
@@ -8,69 +8,128 @@ the time and disk, so only ids, vectors and filter fields go in; with the defaul
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.types import Hit
-
-BATCH = 500
-"""Rows written at a time; a write holds the interpreter lock (2,000 rows froze a process for 2.5 s)."""
-
-_COLLECTION = "chunks"
+Rows = tuple[list[str], NDArray[np.float32], list[dict[str, Any]]]
+"""Ids, vectors and filter fields of some rows."""
 
 
-class ChromaCollection:
-    """A Chroma collection on disk. One process at a time may open a folder; the caller sees to that."""
+def load() -> None:
+    """Import chromadb, which takes over a second."""
+    import chromadb  # noqa: F401
 
-    def __init__(self, folder: Path) -> None:
-        import chromadb  # takes over a second, and most commands never need it
-        from chromadb.config import Settings
 
-        logging.getLogger("chromadb.telemetry").setLevel(logging.CRITICAL)
-        self._client: Any = chromadb.PersistentClient(str(folder), Settings(anonymized_telemetry=False))
-        self._collection: Any = self._client.get_or_create_collection(
-            _COLLECTION,
-            embedding_function=None,
-            configuration={"hnsw": {"space": "cosine", "ef_search": 400}},
-        )
+class Chroma:
+    """A client of Chroma; every collection is named where it is used.
+
+    One process at a time may open a folder; the caller sees to that. Many may use a server.
+    """
+
+    def __init__(self, client: Any) -> None:  # noqa: ANN401 - chromadb's own type
+        self._client = client
+        self._collections: dict[str, Any] = {}
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> Chroma:
+        """Open a folder, making it if need be."""
+        import chromadb
+
+        return cls(chromadb.PersistentClient(str(folder), _settings()))
+
+    @classmethod
+    def on_server(cls, url: str) -> Chroma:
+        """Connect to a server, ``http://HOST:PORT``."""
+        import chromadb
+
+        address = urlsplit(url)
+        secure = address.scheme == "https"
+        port = address.port or (443 if secure else 8000)
+        return cls(chromadb.HttpClient(address.hostname or "", port, ssl=secure, settings=_settings()))
 
     def close(self) -> None:
-        """Close the database behind the collection."""
+        """Close the database or the connections."""
         self._client.close()
 
-    def count(self) -> int:
-        """Return the number of rows."""
-        return int(self._collection.count())
+    # Collections
 
-    def upsert(self, ids: Sequence[str], matrix: NDArray[np.float32], fields: Sequence[dict[str, Any]]) -> None:
-        """Write rows in small batches, replacing those with the same ids."""
-        for start in range(0, len(ids), BATCH):
-            rows = slice(start, start + BATCH)
-            self._collection.upsert(ids=list(ids[rows]), embeddings=matrix[rows], metadatas=list(fields[rows]))
-
-    def delete(self, ids: Sequence[str]) -> None:
-        """Delete rows; unknown ids are passed over."""
-        for start in range(0, len(ids), BATCH):
-            self._collection.delete(ids=list(ids[start : start + BATCH]))
-
-    def query(self, vector: NDArray[np.float32], k: int, section_kinds: Sequence[str] = ()) -> list[Hit]:
-        """Return the nearest rows by cosine, best first."""
-        k = min(k, self.count())
-        if k <= 0:
-            return []
-        where = {"section_kind": {"$in": list(section_kinds)}} if section_kinds else None
-        found = self._collection.query(
-            query_embeddings=vector[None, :], n_results=k, where=where, include=["distances"]
+    def make(self, name: str) -> None:
+        """Make a collection, or take the one that is there."""
+        self._collections[name] = self._client.get_or_create_collection(
+            name, embedding_function=None, configuration={"hnsw": {"space": "cosine", "ef_search": 400}}
         )
-        pairs = zip(found["ids"][0], found["distances"][0], strict=True)
-        return [Hit(chunk_id, 1.0 - float(distance)) for chunk_id, distance in pairs]
 
-    def rows(self) -> Iterator[tuple[list[str], NDArray[np.float32], list[dict[str, Any]]]]:
-        """Yield (ids, vectors, filter fields) of everything, batch by batch."""
-        for start in range(0, self.count(), BATCH):
-            found = self._collection.get(limit=BATCH, offset=start, include=["embeddings", "metadatas"])
-            yield found["ids"], np.asarray(found["embeddings"], np.float32), found["metadatas"]
+    def named(self, prefix: str) -> dict[str, dict[str, Any]]:
+        """Return what is noted on each collection whose name begins so."""
+        found: dict[str, dict[str, Any]] = {}
+        page = 100
+        for start in range(0, int(self._client.count_collections()), page):
+            for collection in self._client.list_collections(limit=page, offset=start):
+                if collection.name.startswith(prefix):
+                    found[collection.name] = dict(collection.metadata or {})
+        return found
+
+    def note(self, name: str, metadata: dict[str, Any]) -> None:
+        """Note something on a collection, in place of what was noted."""
+        self._collection(name).modify(metadata=metadata)
+
+    def noted(self, name: str) -> dict[str, Any]:
+        """Return what is noted on a collection."""
+        return dict(self._client.get_collection(name, embedding_function=None).metadata or {})
+
+    def remove(self, name: str) -> None:
+        """Delete a collection."""
+        self._collections.pop(name, None)
+        self._client.delete_collection(name)
+
+    def _collection(self, name: str) -> Any:  # noqa: ANN401 - chromadb's own type
+        if name not in self._collections:
+            self._collections[name] = self._client.get_collection(name, embedding_function=None)
+        return self._collections[name]
+
+    # Rows
+
+    def count(self, name: str) -> int:
+        """Return the number of rows."""
+        return int(self._collection(name).count())
+
+    def upsert(
+        self, name: str, ids: Sequence[str], matrix: NDArray[np.float32], fields: Sequence[dict[str, Any]]
+    ) -> None:
+        """Write rows, replacing those with the same ids."""
+        self._collection(name).upsert(ids=list(ids), embeddings=matrix, metadatas=list(fields))
+
+    def delete(self, name: str, ids: Sequence[str]) -> None:
+        """Delete rows; unknown ids are passed over."""
+        self._collection(name).delete(ids=list(ids))
+
+    def query(
+        self, name: str, matrix: NDArray[np.float32], k: int, section_kinds: Sequence[str] = ()
+    ) -> list[list[tuple[str, float]]]:
+        """Return (id, cosine) of the rows nearest to each of some vectors, best first."""
+        k = min(k, self.count(name))
+        if k <= 0:
+            return [[] for _ in matrix]
+        where = {"section_kind": {"$in": list(section_kinds)}} if section_kinds else None
+        found = self._collection(name).query(query_embeddings=matrix, n_results=k, where=where, include=["distances"])
+        return [
+            [(chunk_id, 1.0 - float(distance)) for chunk_id, distance in zip(ids, distances, strict=True)]
+            for ids, distances in zip(found["ids"], found["distances"], strict=True)
+        ]
+
+    def rows(self, name: str, start: int, limit: int) -> Rows:
+        """Return some rows, from one on, in the collection's order."""
+        found = self._collection(name).get(limit=limit, offset=start, include=["embeddings", "metadatas"])
+        return found["ids"], np.asarray(found["embeddings"], np.float32), found["metadatas"]
+
+
+def _settings() -> Any:  # noqa: ANN401 - chromadb's own type
+    from chromadb.config import Settings
+
+    logging.getLogger("chromadb.telemetry").setLevel(logging.CRITICAL)
+    return Settings(anonymized_telemetry=False)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
 import uuid
 from array import array
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +19,15 @@ from numpy.typing import NDArray
 
 from rag.catalog import Catalog, ProcessLock
 from rag.index.exact import best_rows
+from rag.index.lexical_process import build_apart
 from rag.index.state import IndexState, delete_others, read_state, write_state
 from rag.index.tokens import may_carry_content, tokenize
 from rag.types import Hit, SectionKind
 
 FOLDER, STATE, LOCK = "lexical", "current.json", "write.lock"
+
+IN_PROCESS_UP_TO = 3_000
+"""Chunks up to which the index is built in this process: half a second, less than it takes to start another."""
 
 _COMMON = 0.5
 """A token in more than this share of the chunks tells none of them apart."""
@@ -69,6 +76,10 @@ class LexicalIndex:
         rows = best_rows(scores, k)
         return [Hit(str(self.ids[row]), float(scores[row])) for row in rows if scores[row] > 0]
 
+    def reports_of_rows(self) -> NDArray[np.str_]:
+        """Return the report id of each row, shape (n,)."""
+        return np.array([*self.reports, ""], dtype=np.str_)[np.clip(self.report_codes, -1, len(self.reports))]
+
     def _share(self, token: int) -> float:
         """Return the share of chunks that hold a token; up to three chunks are too few to call it common."""
         columns = self.scores.scores["indptr"]
@@ -89,17 +100,26 @@ class LexicalIndex:
 
 
 def build(catalog: Catalog) -> LexicalIndex:
-    """Build the index in memory from the catalog's chunks (19 s per 100,000).
+    """Build the index in memory from the catalog's chunks (19 s per 100,000, in which no other thread runs)."""
+    changed = catalog.change_counter()
+    return build_from(changed, catalog.chunk_texts())
+
+
+def build_from(changed: int, chunks: Iterable[tuple[str, str, str, str]]) -> LexicalIndex:
+    """Build the index in memory.
 
     A chunk's tokens are kept as numbers, four bytes each: as text they take twenty times as much.
+
+    Args:
+        changed: Change counter of the catalog that the chunks are from.
+        chunks: (id, report id, section kind, text) of each.
     """
-    changed = catalog.change_counter()
     reports: dict[str, int] = {}
     vocabulary: dict[str, int] = {}
     ids: list[str] = []
     report_codes, kind_codes = array("i"), array("b")
     documents: list[array[int]] = []
-    for chunk_id, report_id, kind, text in catalog.chunk_texts():
+    for chunk_id, report_id, kind, text in chunks:
         ids.append(chunk_id)
         report_codes.append(reports.setdefault(report_id, len(reports)))
         kind_codes.append(_KINDS.index(kind))
@@ -118,23 +138,53 @@ def build(catalog: Catalog) -> LexicalIndex:
     )
 
 
-def save(index: LexicalIndex, catalog: Catalog) -> None:
-    """Write the index beside the old one and switch over in one step; nothing if another process is at it."""
+def build_saved(catalog: Catalog, stopped: Callable[[], bool] = lambda: False) -> bool:
+    """Build the index beside the old one and switch over in one step.
+
+    Args:
+        catalog: What to build it from.
+        stopped: Asked now and then while a large one is built.
+
+    Returns:
+        False if another process is at it.
+
+    Raises:
+        Stopped: ``stopped`` said so.
+        OSError: the disk is full or the folder read-only.
+    """
     parent = catalog.store / FOLDER
     parent.mkdir(exist_ok=True)
     lock = ProcessLock(parent / LOCK)
     if not lock.acquire():
-        return
+        if not os.access(parent, os.W_OK):
+            raise PermissionError(errno.EACCES, "Permission denied", str(parent))
+        return False
     try:
         directory = f"bm25-{uuid.uuid4().hex[:12]}"
-        _write_arrays(index, parent / directory)
-        write_state(parent / STATE, IndexState(directory, catalog.catalog_id(), index.changed, len(index.ids)))
+        try:
+            changed, rows = _build_into(parent / directory, catalog, stopped)
+        except BaseException:
+            shutil.rmtree(parent / directory, ignore_errors=True)  # where space is short, half an index takes it up
+            raise
+        write_state(parent / STATE, IndexState(directory, catalog.catalog_id(), changed, rows))
         delete_others(parent, "bm25-*", keep=directory)
     finally:
         lock.release()
+    return True
 
 
-def _write_arrays(index: LexicalIndex, folder: Path) -> None:
+def _build_into(folder: Path, catalog: Catalog, stopped: Callable[[], bool]) -> tuple[int, int]:
+    """Build the index into a folder, a large one in a process of its own; return change counter and rows."""
+    if catalog.chunk_count() > IN_PROCESS_UP_TO:
+        changed = catalog.change_counter()
+        return changed, build_apart(folder, catalog.chunk_texts(), stopped)
+    index = build(catalog)
+    save(index, folder)
+    return index.changed, len(index.ids)
+
+
+def save(index: LexicalIndex, folder: Path) -> None:
+    """Write the index into a new folder."""
     folder.mkdir()
     for name in ("ids", "report_codes", "kind_codes"):
         np.save(folder / f"{name}.npy", getattr(index, name))
@@ -159,6 +209,17 @@ def is_current(catalog: Catalog) -> bool:
     )
 
 
+def saved_change(catalog: Catalog) -> int:
+    """Return the catalog's change counter that the saved index is at; -1 if there is none."""
+    state = read_state(catalog.store / FOLDER / STATE)
+    return state.changed if state else -1
+
+
+def forget(catalog: Catalog) -> None:
+    """Trust the saved index no more."""
+    (catalog.store / FOLDER / STATE).unlink(missing_ok=True)
+
+
 def load(catalog: Catalog) -> LexicalIndex | None:
     """Open the saved index, memory-mapped; None if there is none of this catalog that can be read."""
     parent = catalog.store / FOLDER
@@ -167,7 +228,7 @@ def load(catalog: Catalog) -> LexicalIndex | None:
         return None
     try:
         return _read_arrays(parent / state.directory, state)
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError):
         return None
 
 
@@ -175,7 +236,7 @@ def _read_arrays(folder: Path, state: IndexState) -> LexicalIndex:
     ids, report_codes, kind_codes = (
         np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("ids", "report_codes", "kind_codes")
     )
-    if len(ids) != state.rows:
+    if {len(ids), len(report_codes), len(kind_codes)} != {state.rows}:
         raise ValueError(f"{len(ids)} rows instead of {state.rows}")
     return LexicalIndex(
         changed=state.changed,
@@ -194,9 +255,40 @@ def problems(catalog: Catalog) -> list[str]:
         return ["lexical index: there is none that belongs to the catalog"]
     if index.changed != catalog.change_counter():
         return ["lexical index: it is behind the catalog"]
-    wanted, found = {row[0] for row in catalog.chunk_texts()}, set(map(str, index.ids))
-    return _counted((len(wanted - found), "chunks are missing"), (len(found - wanted), "rows are not in the catalog"))
+    return [f"lexical index: {what}" for what in _differences(index, build(catalog))]
 
 
-def _counted(*counts: tuple[int, str]) -> list[str]:
-    return [f"lexical index: {number} {what}" for number, what in counts if number]
+def _differences(found: LexicalIndex, wanted: LexicalIndex) -> list[str]:
+    """Return in what a saved index differs from one just built, which is the same to the last bit."""
+    missing, surplus = set(map(str, wanted.ids)), set(map(str, found.ids))
+    counts = (
+        (len(missing - surplus), "chunks are missing"),
+        (len(surplus - missing), "rows are not in the catalog"),
+    )
+    told = [f"{number} {what}" for number, what in counts if number]
+    if told:
+        return told
+    if not np.array_equal(found.ids, wanted.ids):
+        return ["the chunks stand in another order"]
+    reports = _different(found.reports_of_rows(), wanted.reports_of_rows())
+    kinds = _different(found.kind_codes, wanted.kind_codes)
+    told = [
+        f"{number} rows have another {what}"
+        for number, what in ((reports, "report"), (kinds, "section kind"))
+        if number
+    ]
+    if not _same_scores(found.scores, wanted.scores):
+        told.append("the scores of words differ")
+    return told
+
+
+def _different(one: NDArray[Any], other: NDArray[Any]) -> int:
+    return int(np.sum(one != other))
+
+
+def _same_scores(one: Any, other: Any) -> bool:  # noqa: ANN401 - bm25s's own type
+    if one is None or other is None:
+        return one is other
+    return one.vocab_dict == other.vocab_dict and all(
+        np.array_equal(one.scores[name], other.scores[name]) for name in ("data", "indices", "indptr")
+    )

@@ -42,11 +42,14 @@ def write_state(path: Path, state: IndexState) -> None:
 def write_durably(path: Path, text: str) -> None:
     """Replace a file in one step and flush it to the disk."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def delete_others(parent: Path, pattern: str, keep: str | None) -> None:

@@ -1,252 +1,346 @@
-"""The vector index: Chroma's folder, who holds it, and how it is kept in step with the catalog."""
+"""The vector index: Chroma, kept in step with the catalog, and given up without harm when it fails."""
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.catalog import Catalog, ProcessLock, VectorTable
-from rag.index.chroma import ChromaCollection
-from rag.index.probe import is_usable
-from rag.index.state import IndexState, delete_others, read_state, write_durably, write_state
+from rag.catalog import Catalog, VectorTable
+from rag.errors import StoreError
+from rag.index.behind import search_behind
+from rag.index.checking import differences, filter_fields
+from rag.index.collection import BATCH, Collection
+from rag.index.failure import Busy, CollectionFailed, Failures, Stopped
+from rag.index.folder import VectorFolder
+from rag.index.server import VectorServer
+from rag.index.state import IndexState
 from rag.types import Hit, ReportMeta
 
-LOCK, STATE, MARKER = "chroma.lock", "chroma.json", "chroma.dirty"
+FAILURES, WITHIN_S = 3, 3600.0
+"""After so many failures in such a time no new attempt is made until the first of them is that long ago."""
+
+RETRY_S = 30.0
+"""Seconds after which a server that could not be reached is tried again."""
+
+_NOTES = 20
 
 _log = logging.getLogger(__name__)
 
 
 class VectorIndex:
-    """Chroma over the catalog's vectors, for the one process that holds the folder's lock.
+    """Chroma over the catalog's vectors.
 
-    ``chroma.json`` names the folder in use and how far along the catalog's changes it is. ``chroma.dirty`` stands
-    there while the folder is open (``open``) or being written (``write``) and goes on a clean close. Found on
-    opening, it means that the last owner was killed: after ``write`` the folder is never trusted again and built anew
-    beside it from the catalog; after ``open`` a child process tries it first.
+    Chroma runs in a process of its own. When that process crashes, hangs or is killed, the index is let go of:
+    searches say that they have no answer, so that the catalog's vectors are searched exactly, and the next
+    synchronisation builds a new one from the catalog.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, place: VectorFolder | VectorServer) -> None:
         self._catalog = catalog
-        self._store = catalog.store
-        self._lock = ProcessLock(self._store / LOCK)
-        self._thread_lock = threading.RLock()
-        self._collection: ChromaCollection | None = None
+        self._place = place
+        self._following = threading.RLock()
+        self._switching = threading.Lock()
         self._state: IndexState | None = None
+        self._collection: Collection | None = None
+        self._opening: threading.Thread | None = None
+        self._starting: Collection | None = None
+        self._let_go: Collection | None = None
+        self._closing = False
+        self._failures = Failures(FAILURES, WITHIN_S)
+        self._all_gone = True
         self.notes: tuple[str, ...] = ()
 
+    @property
+    def held(self) -> bool:
+        """True while this process may write the index."""
+        return self._place.held
+
+    @property
+    def searchable(self) -> bool:
+        """True if this process may search the index, once it is open and in step."""
+        return self._place.held or self._place.shared
+
     def acquire(self) -> bool:
-        """Become the owner of the folder if it is free."""
-        if not self._lock.held and self._lock.acquire():
-            self._state = read_state(self._store / STATE)
-        return self._lock.held
+        """Become the owner of the index if it is free."""
+        if not self._place.held and self._place.acquire():
+            with self._switching:  # another may have written it since we looked
+                self._collection, self._state = None, None if self._place.shared else self._place.state()
+        return self._place.held
 
     def holder(self) -> str:
-        """Say who holds the folder."""
-        return self._lock.holder()
+        """Say who holds the index; empty if nobody does."""
+        return self._place.holder()
+
+    def interrupt(self) -> None:
+        """Leave what is being written after the batch under way, since this process is to end."""
+        self._closing = True
 
     def close(self) -> None:
-        """Close the folder cleanly and give the lock back."""
-        with self._thread_lock:
-            if self._collection is not None:
-                self._collection.close()
-                self._collection = None
-                (self._store / MARKER).unlink(missing_ok=True)
-            self._lock.release()
+        """Close the index cleanly and give the lock back."""
+        self._closing = True
+        if self._starting is not None:
+            self._starting.process.give_up_starting()
+        if self._opening is not None:
+            self._opening.join()
+        with self._following:
+            collection, self._collection = self._collection, None
+            if collection is not None:
+                self._all_gone &= self._place.close(collection, cleanly=True)
+            if self._all_gone:  # else the lock goes with the process that could not be ended
+                self._place.release()
 
     # Searching
 
-    def search(self, vector: NDArray[np.float32], k: int, section_kinds: Sequence[str] = ()) -> list[Hit] | None:
-        """Return the nearest chunks, or None when the index is behind the catalog and must not be asked."""
-        with self._thread_lock:
-            if not self._lock.held or self._trouble(self._catalog.change_counter()):
-                return None
-            try:
-                return self._opened().query(vector, k, section_kinds)
-            except Exception:
-                _log.exception("the vector index failed; it is rebuilt at the next synchronisation")
-                self._abandon()
-                return None
+    def search(
+        self, vector: NDArray[np.float32], k: int, section_kinds: Sequence[str] = (), *, patience: float = 0
+    ) -> list[Hit] | None:
+        """Return the nearest chunks, or None when the index cannot be asked now: not open yet, behind, being written.
 
-    def _opened(self) -> ChromaCollection:
-        if self._collection is None:
-            assert self._state is not None, "opened only after a state was found"
-            self._mark("open")
-            self._collection = ChromaCollection(self._store / self._state.directory)
+        Args:
+            vector: A unit vector.
+            k: Number of chunks.
+            section_kinds: Only sections of these kinds; empty: all.
+            patience: Seconds to wait for it to be ready. Where there is patience, an index a little behind is asked
+                all the same, and what has changed since is searched exactly.
+        """
+        if not self.searchable:
+            return None
+        collection = self._ready(patience)
+        state = self._state
+        if collection is None or state is None:
+            return None
+        in_step = self._in_step(state)
+        if not in_step and (not patience or self._trouble(state)):
+            return None
+        try:
+            if in_step:
+                return collection.query(vector, k, section_kinds, patience=patience)
+            return search_behind(collection, state, self._catalog, vector, k, section_kinds, patience)
+        except Busy:
+            return None
+        except CollectionFailed as error:
+            self._fail(collection, error)
+            return None
+
+    def _in_step(self, state: IndexState) -> bool:
+        return (state.catalog_id, state.changed) == (self._catalog.catalog_id(), self._catalog.change_counter())
+
+    def _ready(self, patience: float) -> Collection | None:
+        """Return the open index; have it opened in the background where it is not, and wait so long."""
+        if self._collection is not None and (self._place.held or (self._state and self._in_step(self._state))):
+            return self._collection
+        if self._resting() or self._closing:
+            return None
+        with self._switching:
+            if self._opening is None or not self._opening.is_alive():
+                self._opening = threading.Thread(target=self._open, name="open vector index", daemon=True)
+                self._opening.start()
+            opening = self._opening
+        opening.join(patience)
         return self._collection
+
+    def open_soon(self) -> None:
+        """Have the index opened in the background, so that the first question finds it open."""
+        if self.searchable:
+            self._ready(0)
+
+    def _open(self) -> None:
+        """Open the index as far as it can be trusted; a writer that finds it wanting mends it when synchronising."""
+        if not self._following.acquire(blocking=False):
+            return  # being written
+        try:
+            collection: Collection | None = None
+            try:
+                state = self._place.state()
+                if state is None or self._trouble(state):
+                    self._state = None  # so that it does not pass for being in step
+                    return
+                if self._collection is not None and self._state == state:
+                    return
+                self._starting = collection = self._place.open(state)
+                if self._closing:
+                    collection.process.give_up_starting()
+                collection.open()
+                self._switch(state, collection)
+            except CollectionFailed as error:
+                self._fail(collection, error)
+            except StoreError as error:
+                _log.warning("the vector index was not opened: %s", error)
+        finally:
+            self._starting = None
+            self._following.release()
+
+    def _switch(self, state: IndexState, collection: Collection) -> None:
+        with self._switching:
+            old, self._collection, self._state = self._collection, collection, state
+        if old is not None and old is not collection:
+            self._all_gone &= self._place.close(old, cleanly=True)
+
+    # Failing
+
+    def _fail(self, collection: Collection | None, error: CollectionFailed) -> None:
+        """Let go of an index that failed; another thread may have been first."""
+        with self._switching:
+            others = (None, collection)
+            if collection is not None and (self._collection not in others or self._let_go is collection):
+                return
+            self._let_go, self._collection, self._state = collection, None, None
+            self._failures.add()
+        if not self._closing:  # else it is we who ended it
+            self._tell(error)
+        if collection is not None:
+            self._all_gone &= self._place.close(collection, cleanly=False)
+
+    def _tell(self, error: CollectionFailed) -> None:
+        _log.error("the vector index failed: %s", error)
+        if self._place.shared:
+            self._note(f"The vector index could not be used: {error}. Questions are answered by exact search.")
+        else:
+            self._note(f"The vector index failed: {error}. It is built anew; exact search answers until then.")
+            self._place.forget()
+        if not self._place.shared and self._failures.too_many():
+            self._note(
+                f"The vector index failed {FAILURES} times within {WITHIN_S / 60:g} minutes and is left alone for that "
+                "time; exact search answers. Look into the log, then run `python -m rag rebuild`."
+            )
+
+    def _note(self, note: str) -> None:
+        self.notes = (*(known for known in self.notes if known != note), note)[-_NOTES:]
+
+    def _resting(self) -> bool:
+        """Say whether it is too early for a new attempt."""
+        return self._failures.since(RETRY_S) if self._place.shared else self._failures.too_many()
 
     # Keeping in step
 
     def is_current(self) -> bool:
-        """Say whether the folder is at the catalog's last change, without opening it or waiting for a writer."""
+        """Say whether the index is at the catalog's last change, as far as is known, without waiting for a writer."""
         state = self._state
-        now = (self._catalog.catalog_id(), self._catalog.change_counter())
-        return state is not None and (state.catalog_id, state.changed) == now
+        return state is not None and self._in_step(state)
 
     def sync(self) -> None:
-        """Bring the folder up to the catalog: the rows changed since, or all of them where it cannot be trusted."""
-        with self._thread_lock:
-            now = self._catalog.change_counter()
-            trouble = self._trouble(None)
-            if trouble:
-                self._rebuild(trouble)
-                return
-            assert self._state is not None, "no trouble means that there is a state"
-            if self._state.changed == now:
-                return
-            try:
-                self._follow(self._state)
-            except Exception as error:
-                _log.exception("the vector index could not be written")
-                self._rebuild(f"it failed ({error})")
+        """Bring the index up to the catalog: the rows changed since, or all of them where it cannot be trusted.
+
+        What fails is told in ``notes``; there is always exact search.
+        """
+        with self._following:
+            while self._place.held and not self._resting():
+                try:
+                    self._bring_up()
+                    return
+                except Stopped:
+                    return
+                except CollectionFailed as error:
+                    self._fail(self._collection, error)
 
     def rebuild(self) -> None:
-        """Build the folder anew from the catalog."""
-        with self._thread_lock:
-            self._rebuild("")
+        """Build the index anew from the catalog.
 
-    def _trouble(self, now: int | None) -> str:
-        """Return why the folder cannot be used as it is, or an empty string; ``now``: it must be at this change."""
-        state = self._state
-        if state is None:
-            return "there was none"
-        if not (self._store / state.directory / "chroma.sqlite3").is_file():
-            return "its folder was gone"
+        Raises:
+            CollectionFailed: it cannot be built.
+        """
+        with self._following:
+            self._failures.forget()
+            try:
+                self._rebuild("")
+            except CollectionFailed as error:
+                if self._collection is None:  # else the one in use goes on
+                    self._fail(None, error)
+                raise
+
+    def _bring_up(self) -> None:
+        state = self._state if self._collection is not None else self._place.state()
+        reason = "there was none" if state is None else self._trouble(state)
+        if state is None or reason:
+            self._rebuild(reason)
+            return
+        if state.changed != self._catalog.change_counter():
+            self._follow(state)
+        else:
+            self._state = state
+
+    def _trouble(self, state: IndexState) -> str:
+        """Return why the index cannot be used as it is, or an empty string."""
         if state.catalog_id != self._catalog.catalog_id() or state.changed > self._catalog.change_counter():
             return "it belonged to another catalog"
-        if self._collection is None and (stage := self._marked()):
-            if stage == "write":
-                return "its last writer was stopped in the middle"
-            if not is_usable(self._store / state.directory, state.rows):
-                return "it was damaged"
-            self._unmark()
-        if now is not None and state.changed != now:
-            return "it was behind the catalog"
-        return ""
+        return self._place.trouble(state) if self._collection is None else ""
 
     def _follow(self, state: IndexState) -> None:
-        changed, tables, removed = self._catalog.changes_since(state.changed)
-        collection = self._opened()
-        with self._writing():
+        collection = self._collection or self._place.open(state)
+        try:
+            changed, tables, removed = self._catalog.changes_since(state.changed)
             collection.delete(removed)
-            for table in tables:
-                _upsert(collection, table, self._catalog.metas())
-            self._record(IndexState(state.directory, state.catalog_id, changed, collection.count()))
+            self._write(collection, tables)
+            self._record(state.directory, changed, collection)
+        except BaseException as error:
+            self._abandon(collection, error)
+            raise
 
     def _rebuild(self, reason: str) -> None:
         if reason not in ("", "there was none"):
-            self.notes = (*self.notes, f"The vector index was rebuilt from the catalog: {reason}.")
+            self._note(f"The vector index was rebuilt from the catalog: {reason}.")
             _log.warning(self.notes[-1])
-        self._abandon()
-        directory = self._next_directory()
         changed, tables, _ = self._catalog.changes_since(-1)
-        with self._writing():
-            collection = ChromaCollection(self._store / directory)
-            for table in tables:
-                _upsert(collection, table, self._catalog.metas())
-            self._record(IndexState(directory, self._catalog.catalog_id(), changed, collection.count()))
-        self._collection = collection
-        delete_others(self._store, "chroma-*", keep=directory)
-
-    def _record(self, state: IndexState) -> None:
-        write_state(self._store / STATE, state)
-        self._state = state
-
-    def _abandon(self) -> None:
-        """Let go of the folder without trusting it again."""
-        self._mark("write")
-        if self._collection is not None:
-            collection, self._collection = self._collection, None
-            try:
-                collection.close()
-            except Exception:
-                _log.exception("closing the vector index failed")
-
-    def _next_directory(self) -> str:
-        numbers = [int(path.name.partition("-")[2]) for path in self._store.glob("chroma-*") if path.name[7:].isdigit()]
-        return f"chroma-{max(numbers, default=0) + 1}"
-
-    # The marker
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Mark the folder as being written; the mark stays if we do not get to the end."""
-        self._mark("write")
-        yield
-        self._mark("open")
-
-    def _mark(self, stage: str) -> None:
-        write_durably(self._store / MARKER, json.dumps({"stage": stage, "pid": os.getpid()}))
-
-    def _unmark(self) -> None:
-        (self._store / MARKER).unlink(missing_ok=True)
-
-    def _marked(self) -> str:
+        directory, collection = self._place.make()
         try:
-            return str(json.loads((self._store / MARKER).read_text(encoding="utf-8"))["stage"])
-        except FileNotFoundError:
-            return ""
-        except (OSError, ValueError, KeyError, TypeError):
-            return "write"
+            self._write(collection, tables)
+            self._record(directory, changed, collection)
+        except BaseException as error:
+            self._abandon(collection, error)
+            raise
+        self._place.keep_only(directory)
+
+    def _write(self, collection: Collection, tables: Iterable[VectorTable]) -> None:
+        metas = self._catalog.metas()
+        for table in tables:
+            for start in range(0, len(table.ids), BATCH):
+                if self._closing:
+                    raise Stopped
+                _upsert(collection, table, slice(start, start + BATCH), metas)
+
+    def _record(self, directory: str, changed: int, collection: Collection) -> None:
+        state = IndexState(directory, self._catalog.catalog_id(), changed, collection.count())
+        self._place.record(state, collection)
+        self._switch(state, collection)
+
+    def _abandon(self, collection: Collection, error: BaseException) -> None:
+        """End a process that is not the one in use; after an interruption it may close what it wrote."""
+        if collection is not self._collection:
+            cleanly = not isinstance(error, CollectionFailed)
+            self._all_gone &= self._place.close(collection, cleanly=cleanly)
 
     # Checking
 
     def problems(self) -> list[str]:
-        """Return how the folder differs from the catalog, changing nothing."""
-        with self._thread_lock:
-            trouble = self._trouble(self._catalog.change_counter())
-            if trouble:
-                return [f"vector index: not usable, {trouble}"]
+        """Return how the index differs from the catalog, changing nothing.
+
+        Raises:
+            CollectionFailed: it cannot be read.
+        """
+        with self._following:
+            state = self._state if self._collection is not None else self._place.state()
+            reason = "there was none" if state is None else self._trouble(state)
+            if state is not None and not reason and state.changed != self._catalog.change_counter():
+                reason = "it was behind the catalog"
+            if state is None or reason:
+                return [f"vector index: not usable, {reason}"]
+            collection = self._collection or self._place.open(state)
             try:
-                return _differences(self._opened(), self._catalog)
-            except Exception as error:
-                return [f"vector index: not readable ({error})"]
+                found = differences(collection, self._catalog)
+                self._switch(state, collection)
+                return found
+            except BaseException as error:
+                self._abandon(collection, error)
+                raise
 
 
-def _upsert(collection: ChromaCollection, table: VectorTable, metas: dict[str, ReportMeta]) -> None:
+def _upsert(collection: Collection, table: VectorTable, rows: slice, metas: dict[str, ReportMeta]) -> None:
     fields = [
-        _fields(str(report_id), str(kind), metas.get(str(report_id)))
-        for report_id, kind in zip(table.report_ids, table.section_kinds, strict=True)
+        filter_fields(str(report_id), str(kind), metas.get(str(report_id)))
+        for report_id, kind in zip(table.report_ids[rows], table.section_kinds[rows], strict=True)
     ]
-    collection.upsert([str(chunk_id) for chunk_id in table.ids], table.matrix, fields)
-
-
-def _fields(report_id: str, section_kind: str, meta: ReportMeta | None) -> dict[str, Any]:
-    """Return a row's filter fields; what is unknown is left out, since Chroma has no null."""
-    fields = {
-        "report_id": report_id,
-        "section_kind": section_kind,
-        "office": meta.office if meta else None,
-        "region": meta.region if meta else None,
-        "year": meta.year if meta else None,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _differences(collection: ChromaCollection, catalog: Catalog) -> list[str]:
-    table, metas = catalog.vectors(), catalog.metas()
-    row_of = {str(chunk_id): row for row, chunk_id in enumerate(table.ids)}
-    missing, surplus, wrong = set(row_of), 0, 0
-    for ids, matrix, fields in collection.rows():
-        for chunk_id, vector, found in zip(ids, matrix, fields, strict=True):
-            row = row_of.get(chunk_id)
-            if row is None:
-                surplus += 1
-                continue
-            missing.discard(chunk_id)
-            report_id = str(table.report_ids[row])
-            expected = _fields(report_id, str(table.section_kinds[row]), metas.get(report_id))
-            wrong += not (np.allclose(vector, table.matrix[row], atol=1e-5) and found == expected)
-    counts = (
-        (len(missing), "chunks of the catalog are missing"),
-        (surplus, "rows are not in the catalog"),
-        (wrong, "rows differ from the catalog"),
-    )
-    return [f"vector index: {number} {what}" for number, what in counts if number]
+    collection.upsert([str(chunk_id) for chunk_id in table.ids[rows]], table.matrix[rows], fields)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from rag.catalog import BuiltWith, Catalog
@@ -12,8 +14,10 @@ from rag.ingestion.correction import correct_report
 from rag.ingestion.overrides import from_stored
 from rag.ingestion.progress import IngestEvent, Progress
 from rag.ingestion.removal import remove_files, remove_report
-from rag.ingestion.run import Run
+from rag.ingestion.run import GROUP_CHUNKS, Run
+from rag.ingestion.served import followed_by, wait_for_index
 from rag.loading import find_files
+from rag.reading import LocalReader, Reader, ReadFile, ReadingLimits
 from rag.settings import Settings
 from rag.structure import read_metadata_csv
 from rag.types import IngestSummary
@@ -37,17 +41,47 @@ def ingest_into_store(
     prune: bool = False,
     on_progress: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
+    ray: str | None = None,
 ) -> IngestSummary:
-    """Open the store that the settings name, making it if need be, and take the files in. See ``ingest``."""
+    """Open the store that the settings name, making it if need be, and take the files in. See ``ingest``.
+
+    Args:
+        paths: As for ``ingest``.
+        settings: As for ``ingest``, and where the store is.
+        metadata: As for ``ingest``.
+        prune: As for ``ingest``.
+        on_progress: As for ``ingest``.
+        stop: As for ``ingest``.
+        ray: Address of a Ray cluster that reads and embeds; None: this machine does.
+
+    Raises:
+        SettingsError: there is no such cluster. Else as ``ingest``.
+    """
     files = find_files(paths)  # a wrong path or table must not leave an empty store behind
     overrides = read_metadata_csv(metadata) if metadata else None
-    embedder = load_embedder(settings)
-    with (
-        Catalog.open(settings.store, BuiltWith.of(embedder, settings), create=True) as catalog,
-        Index.open(catalog, owner=True) as index,
-    ):
-        run = Run(settings, catalog, index, embedder, on_progress, stop)
-        return run.take_in(paths, files, overrides, prune)
+    with _workers(settings, ray) as (reader, embedder, group_chunks), ExitStack() as opened:
+        catalog = opened.enter_context(
+            Catalog.open(settings.store, BuiltWith.of(embedder, settings), create=True, url=settings.catalog_url)
+        )
+        index = opened.enter_context(Index.open(catalog, owner=True, chroma_url=settings.chroma_url))
+        if settings.ingest_when_served == "wait":
+            wait_for_index(index, settings, on_progress, stop)
+        run = Run(settings, catalog, index, embedder, reader, on_progress, stop, group_chunks=group_chunks)
+        summary = run.take_in(paths, files, overrides, prune)
+        return summary if index.owns_vector else replace(summary, notes=(*summary.notes, followed_by(index)))
+
+
+@contextmanager
+def _workers(settings: Settings, ray: str | None) -> Iterator[tuple[Reader, Embedder, int]]:
+    """Yield who reads, who embeds, and how many chunks keep all of them at work."""
+    if ray is None:
+        with LocalReader(ReadingLimits.of(settings)) as reader:
+            yield reader, load_embedder(settings), GROUP_CHUNKS
+        return
+    from rag.ingestion.cluster import ray_cluster
+
+    with ray_cluster(ray, settings) as cluster:
+        yield cluster.reader, cluster.embedder, GROUP_CHUNKS * cluster.workers
 
 
 def ingest(
@@ -57,6 +91,8 @@ def ingest(
     catalog: Catalog,
     index: Index,
     embedder: Embedder,
+    reader: Reader | None = None,
+    already: Mapping[Path, ReadFile] | None = None,
     metadata: Path | None = None,
     prune: bool = False,
     on_progress: Progress | None = None,
@@ -74,6 +110,8 @@ def ingest(
         catalog: Where the reports go.
         index: Brought up to the catalog at the end.
         embedder: Loads its model only if something is to be embedded.
+        reader: Reads the files; None: one that starts children as needed and ends them afterwards.
+        already: Files read before, by absolute path; not read again while they are the same.
         metadata: A CSV that fills in or overrides what is found in the reports; what an earlier one said stays.
         prune: Remove reports whose file lay under one of the folders and is gone.
         on_progress: Told of each step.
@@ -82,10 +120,15 @@ def ingest(
     Raises:
         UnreadableFile: a path does not exist.
         MetadataError: the CSV is unusable.
-        StoreLocked: another ingest runs on this store.
+        StoreLocked: another process wrote the store for ``settings.wait_s`` without a break.
         StoreError: the store cannot be written.
         EmbeddingError: the model cannot be loaded or run.
     """
-    run = Run(settings, catalog, index, embedder, on_progress, stop)
     overrides = read_metadata_csv(metadata) if metadata else None
-    return run.take_in(paths, find_files(paths), overrides, prune)
+    files = find_files(paths)
+    if reader is None:
+        with LocalReader(ReadingLimits.of(settings)) as own:
+            run = Run(settings, catalog, index, embedder, own, on_progress, stop, already)
+            return run.take_in(paths, files, overrides, prune)
+    run = Run(settings, catalog, index, embedder, reader, on_progress, stop, already)
+    return run.take_in(paths, files, overrides, prune)

@@ -18,7 +18,14 @@ from rag.types import ReportMeta
 
 
 def correct_report(
-    report_id: str, given: MetaOverrides, *, catalog: Catalog, index: Index, embedder: Embedder, chunk_tokens: int
+    report_id: str,
+    given: MetaOverrides,
+    *,
+    catalog: Catalog,
+    index: Index,
+    embedder: Embedder,
+    chunk_tokens: int,
+    wait_s: float,
 ) -> ReportMeta:
     """Let metadata given by hand win over what was read, now and whenever the same file is read again.
 
@@ -29,13 +36,14 @@ def correct_report(
         index: Its indexes, brought into step.
         embedder: Embeds the chunks anew, since each names its office and year.
         chunk_tokens: Token budget of a chunk.
+        wait_s: Seconds to wait for another writer.
 
     Raises:
         CitationError: there is no such report.
         StoreLocked: another process writes the store.
         StoreError: the store cannot be written.
     """
-    with one_writer(catalog.store):
+    with one_writer(catalog, wait_s):
         report = catalog.report(report_id)
         path = catalog.report_path(report_id)
         if report is None or path is None:
@@ -45,10 +53,12 @@ def correct_report(
         corrected = replace(report, meta=with_overrides(report.meta, from_stored(overrides)))
         chunks = chunk_report(corrected, max_tokens=chunk_tokens)
         texts = list(dict.fromkeys(chunk.embedding_text for chunk in chunks))
-        vectors = dict(zip(texts, embedder.embed_passages(texts) if texts else [], strict=True))
+        vectors = catalog.vectors_of_texts(texts)
+        new = [text for text in texts if text not in vectors]
+        vectors.update(zip(new, embedder.embed_passages(new) if new else [], strict=True))
         rows = [vectors[chunk.embedding_text] for chunk in chunks]
         matrix = np.stack(rows).astype(np.float32) if rows else np.empty((0, 0), np.float32)
         row = next(row for row in catalog.inventory() if row.meta.id == report_id)
         catalog.put_report(StoredReport(replace(record, overrides=overrides), row.format, corrected, chunks, matrix))
-        index.sync()
+        index.try_sync()
     return corrected.meta

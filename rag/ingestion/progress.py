@@ -8,7 +8,7 @@ from typing import Literal
 
 from rag.types import FileFailure, IngestSummary
 
-Outcome = Literal["added", "replaced", "unchanged", "duplicate", "failed", "removed", "embedding"]
+Outcome = Literal["added", "replaced", "unchanged", "duplicate", "failed", "removed", "embedding", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,9 @@ class IngestEvent:
         done: Files dealt with.
         total: Files found.
         source: The file it is about; empty while a group is embedded.
-        outcome: What became of it; ``embedding``: some chunks of a group were embedded.
-        detail: The reason for ``failed``, the file already in for ``duplicate``.
+        outcome: What became of it; ``embedding``: some chunks of a group were embedded;
+            ``waiting``: another process writes the store.
+        detail: The reason for ``failed``, the file already in for ``duplicate``, whom it waits for for ``waiting``.
     """
 
     done: int

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.catalog import Catalog, FileRecord, StoredReport
-from rag.chunking import chunk_report
 from rag.embedding import Embedder
 from rag.errors import LoadError, RagError
 from rag.index import Index
-from rag.ingestion.overrides import as_stored, from_stored
+from rag.ingestion.ahead import ReadAhead, Task
+from rag.ingestion.overrides import as_stored
 from rag.ingestion.progress import IngestEvent, Outcome, Progress, Tally
 from rag.ingestion.writer import one_writer
-from rag.loading import load_document
+from rag.reading import Reader, ReadFile
 from rag.settings import Settings
-from rag.structure import MetaOverrides, parse_report
+from rag.structure import MetaOverrides
 from rag.types import Chunk, FileFailure, IngestSummary, Report
 
 READER = "1"
@@ -40,24 +40,37 @@ _log = logging.getLogger(__name__)
 
 
 class Stopped(Exception):
-    """Raised inside an embedding call to leave it early."""
+    """Raised inside a call to leave it early."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A file read and chunked, not yet embedded; ``vectors`` are those that its report already had, by text."""
+    """A file read and chunked, not yet embedded."""
 
     record: FileRecord
     format: str
     report: Report
     chunks: tuple[Chunk, ...]
-    vectors: dict[str, NDArray[np.float32]]
-    replaces: bool
     notes: tuple[str, ...]
 
 
 class Run:
-    """One ingest run."""
+    """One ingest run.
+
+    The writer lock is held while reports are committed, not while they are read and embedded: whoever else writes
+    gets in between groups, and what he wrote is looked at before the next one.
+
+    Args:
+        settings: The settings.
+        catalog: Where the reports go.
+        index: Brought up to the catalog at the end.
+        embedder: Embeds a group at a time.
+        reader: Reads the files.
+        on_progress: Told of each step.
+        stop: Asked between steps.
+        already: Files read before, by absolute path; used where they are still the same.
+        group_chunks: Chunks embedded in one go.
+    """
 
     def __init__(
         self,
@@ -65,128 +78,152 @@ class Run:
         catalog: Catalog,
         index: Index,
         embedder: Embedder,
+        reader: Reader,
         on_progress: Progress | None,
         stop: Callable[[], bool],
+        already: Mapping[Path, ReadFile] | None = None,
+        group_chunks: int | None = None,
     ) -> None:
         self._settings = settings
         self._catalog = catalog
         self._index = index
         self._embedder = embedder
+        self._ahead = ReadAhead(reader, already or {}, int(settings.max_file_mb * 1024 * 1024))
         self._on_progress = on_progress or (lambda event: None)
         self._stop = stop
+        self._group_chunks = group_chunks or GROUP_CHUNKS
         self._tally = Tally()
         self._group: list[_Read] = []
+        self._again: list[Path] = []
         self._done = self._total = self._unsynced = 0
+        self._seen = -1
+        self._waits_for = ""
 
     def take_in(
         self, paths: Sequence[Path], files: list[Path], overrides: dict[str, MetaOverrides] | None, prune: bool
     ) -> IngestSummary:
-        """Do it all, under the writer lock."""
+        """Do it all."""
         started = time.perf_counter()
-        with one_writer(self._catalog.store):
-            self._take_files(files, overrides)
+        self._overrides = overrides or {}
+        with suppress(Stopped):
+            self._take_files(files)
             if prune and not self._stop():
                 self._prune(paths)
+        with one_writer(self._catalog, self._settings.wait_s, self._tell_waiting):
             self._index.sync()
         return self._tally.summary(time.perf_counter() - started)
 
-    def _take_files(self, files: list[Path], overrides: dict[str, MetaOverrides] | None) -> None:
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Hold the writer lock, knowing all that others wrote before."""
+        with one_writer(self._catalog, self._settings.wait_s, self._wait):
+            self._waits_for = ""
+            self._look()
+            yield
+            self._seen = self._catalog.change_counter()
+
+    def _look(self) -> None:
+        """Learn which files are in, if anybody else wrote since."""
+        if (now := self._catalog.change_counter()) != self._seen:
+            self._known = self._catalog.files()
+            self._by_hash = {(record.hash, record.reader): record for record in self._known.values()}
+            self._seen = now
+
+    def _wait(self, holder: str) -> None:
+        if self._stop():
+            raise Stopped
+        self._tell_waiting(holder)
+
+    def _tell_waiting(self, holder: str) -> None:
+        if holder != self._waits_for:
+            self._waits_for = holder
+            self._on_progress(IngestEvent(self._done, self._total, "", "waiting", holder))
+
+    def _take_files(self, files: list[Path]) -> None:
         self._total = len(files)
-        self._known = self._catalog.files()
-        self._by_hash = {(record.hash, record.reader): record for record in self._known.values()}
-        self._note_unused(overrides or {}, files)
-        try:
-            for path in files:
+        self._look()
+        for name in sorted(self._overrides.keys() - {path.name for path in files}):
+            self._tally.notes.append((name, "named in the metadata file, but not among the files read"))
+        paths = [Path(os.path.abspath(path)) for path in files]
+        while paths:
+            for task in self._ahead.tasks(paths, self._wanted, self._is_in):
                 if self._stop():
                     return
-                self._take_file(Path(os.path.abspath(path)), overrides)
+                self._take_file(task)
             self._flush()
-        except Stopped:
-            return
+            paths, self._again = self._again, []
 
-    def _note_unused(self, overrides: dict[str, MetaOverrides], files: list[Path]) -> None:
-        for name in sorted(overrides.keys() - {path.name for path in files}):
-            self._tally.notes.append((name, "named in the metadata file, but not among the files read"))
-
-    def _take_file(self, path: Path, overrides: dict[str, MetaOverrides] | None) -> None:
-        """Pass an unchanged file over, tell a duplicate, or read it and queue it for embedding."""
+    def _wanted(self, path: Path) -> dict[str, Any] | None:
+        """Return the metadata given by hand for a file, now or earlier, as stored."""
+        if path.name in self._overrides:
+            return as_stored(self._overrides[path.name])
         known = self._known.get(str(path))
-        wanted = known.overrides if known else None
-        if overrides and path.name in overrides:
-            wanted = as_stored(overrides[path.name])
-        try:
-            digest = self._hash(path)
-            if known and (known.hash, known.reader, known.overrides) == (digest, READER, wanted):
-                self._pass_over(path, known)
-                return
-            twin = self._by_hash.get((digest, READER))
-            if twin and twin.path != str(path) and self._is_elsewhere(twin.report_id, path):
-                self._duplicate(FileRecord(str(path), twin.report_id, path.name, digest, READER, wanted))
-                return
-            self._read(path, digest, wanted, known)
-        except (RagError, Stopped) as error:
-            if not isinstance(error, LoadError):
-                raise
-            self._fail(path, str(error), known)
-        except Exception as error:
-            _log.exception("%s could not be read", path)
-            self._fail(path, f"unexpected {type(error).__name__}: {error}", known)
+        return known.overrides if known else None
 
-    def _hash(self, path: Path) -> str:
-        """Return the SHA-256 of a file; empty if it cannot be had, which loading will then explain."""
-        try:
-            if not path.is_file() or path.stat().st_size > self._max_bytes:
-                return ""
-            with path.open("rb") as stream:
-                return hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError:
-            return ""
+    def _is_in(self, task: Task) -> bool:
+        """Say whether a file need not be read: it is in as it is, or another with the same content is."""
+        return self._is_unchanged(task) or self._twin(task) is not None
 
-    @property
-    def _max_bytes(self) -> int:
-        return int(self._settings.max_file_mb * 1024 * 1024)
+    def _is_unchanged(self, task: Task) -> bool:
+        known = self._known.get(str(task.path))
+        found = (task.digest, READER, task.wanted)
+        return known is not None and (known.hash, known.reader, known.overrides) == found
+
+    def _twin(self, task: Task) -> FileRecord | None:
+        twin = self._by_hash.get((task.digest, READER))
+        is_other = twin is not None and twin.path != str(task.path) and self._is_elsewhere(twin.report_id, task.path)
+        return twin if is_other else None
 
     def _is_elsewhere(self, report_id: str, path: Path) -> bool:
         """Say whether another file than this one brought the report in."""
         return self._catalog.report_path(report_id) not in (None, str(path))
 
-    def _pass_over(self, path: Path, known: FileRecord) -> None:
-        owner = self._catalog.report_path(known.report_id)
-        if owner == known.path:
+    def _take_file(self, task: Task) -> None:
+        """Pass an unchanged file over, tell a duplicate, or queue what was read for embedding."""
+        if self._is_unchanged(task):
+            self._pass_over(task.path, self._known[str(task.path)].report_id)
+            return
+        try:
+            if (twin := self._twin(task)) and self._duplicate(_record(task, twin.report_id, task.digest)):
+                return
+            read = self._ahead.result(task, self._stopping)
+        except LoadError as error:
+            self._fail(task.path, str(error))
+        else:
+            self._queue(task, read)
+
+    def _stopping(self) -> None:
+        if self._stop():
+            raise Stopped
+
+    def _pass_over(self, path: Path, report_id: str) -> None:
+        owner = self._catalog.report_path(report_id)
+        if owner == str(path):
             self._tally.unchanged.append(path.name)
             self._tell(path.name, "unchanged")
         else:
             self._tell_duplicate(path.name, Path(owner or "").name)
 
-    def _read(self, path: Path, digest: str, wanted: dict[str, Any] | None, known: FileRecord | None) -> None:
-        document = load_document(path, max_bytes=self._max_bytes, max_pages=self._settings.max_pdf_pages)
-        report = parse_report(document, from_stored(wanted))
-        record = FileRecord(str(path), report.meta.id, path.name, digest, READER, wanted)
-        if any(read.report.meta.id == report.meta.id for read in self._group):
+    def _queue(self, task: Task, read: ReadFile) -> None:
+        report_id = read.report.meta.id
+        if any(other.report.meta.id == report_id for other in self._group):
             self._flush()
-        if self._is_elsewhere(report.meta.id, path):
-            self._duplicate(record)
+        record = _record(task, report_id, read.digest)
+        if self._is_elsewhere(report_id, task.path) and self._duplicate(record):
             return
-        chunks = chunk_report(report, max_tokens=self._settings.chunk_tokens)
-        self._group.append(
-            _Read(
-                record=record,
-                format=document.format,
-                report=report,
-                chunks=chunks,
-                vectors=self._vectors_of(known.report_id) if known else {},
-                replaces=known is not None,
-                notes=(*document.notes, *report.meta.notes),
-            )
-        )
-        if sum(len(read.chunks) for read in self._group) >= GROUP_CHUNKS:
+        self._group.append(_Read(record, read.format, read.report, read.chunks, read.notes))
+        if sum(len(queued.chunks) for queued in self._group) >= self._group_chunks:
             self._flush()
 
-    def _vectors_of(self, report_id: str) -> dict[str, NDArray[np.float32]]:
-        """Return a stored report's vectors by the text they were made from."""
-        return self._catalog.vectors_by_text(report_id)
+    def _duplicate(self, record: FileRecord) -> bool:
+        """Record a file whose report another file holds; False if none does any longer."""
+        with self._turn():
+            is_elsewhere = self._is_elsewhere(record.report_id, Path(record.path))
+            if is_elsewhere:
+                self._put_duplicate(record)
+        return is_elsewhere
 
-    def _duplicate(self, record: FileRecord) -> None:
+    def _put_duplicate(self, record: FileRecord) -> None:
         self._catalog.put_duplicate(record)
         self._tell_duplicate(record.source, Path(self._catalog.report_path(record.report_id) or "").name)
 
@@ -194,8 +231,8 @@ class Run:
         self._tally.duplicates.append((source, original))
         self._tell(source, "duplicate", original)
 
-    def _fail(self, path: Path, reason: str, known: FileRecord | None) -> None:
-        kept = " What was taken in from it earlier stays." if known else ""
+    def _fail(self, path: Path, reason: str) -> None:
+        kept = " What was taken in from it earlier stays." if str(path) in self._known else ""
         self._tally.failures.append(FileFailure(str(path), reason + kept))
         self._tell(path.name, "failed", reason + kept)
 
@@ -204,23 +241,38 @@ class Run:
     def _flush(self) -> None:
         """Embed the queued reports together, then commit them one by one."""
         group, self._group = self._group, []
+        if not group:
+            return
         vectors = self._embed(group)
-        for read in group:
-            if self._stop():
-                raise Stopped
+        with self._turn():
+            for read in group:
+                if self._stop():
+                    raise Stopped
+                try:
+                    self._put(read, vectors)
+                except LoadError as error:
+                    self._fail(Path(read.record.path), str(error))
+            if self._unsynced >= SYNC_CHUNKS:
+                self._unsynced = 0
+                self._index.follow()
+
+    def _put(self, read: _Read, vectors: dict[str, NDArray[np.float32]]) -> None:
+        """Commit a report, unless another writer took in its file or its text, or corrected it, meanwhile."""
+        record, path = read.record, Path(read.record.path)
+        if self._known.get(record.path) == record:
+            self._pass_over(path, record.report_id)
+        elif self._is_elsewhere(record.report_id, path):
+            self._put_duplicate(record)
+        elif self._wanted(path) != record.overrides:
+            self._again.append(path)
+        else:
             self._commit(read, vectors)
-        if self._unsynced >= SYNC_CHUNKS:
-            self._unsynced = 0
-            self._index.follow()
 
     def _embed(self, group: list[_Read]) -> dict[str, NDArray[np.float32]]:
-        """Return the vector of every text of the group; each text that is not known yet is embedded once."""
-        vectors = {text: vector for read in group for text, vector in read.vectors.items()}
-        texts = list(
-            dict.fromkeys(
-                chunk.embedding_text for read in group for chunk in read.chunks if chunk.embedding_text not in vectors
-            )
-        )
+        """Return the vector of every text of the group; one that the catalog does not know yet is embedded once."""
+        wanted = list(dict.fromkeys(chunk.embedding_text for read in group for chunk in read.chunks))
+        vectors = self._catalog.vectors_of_texts(wanted)
+        texts = [text for text in wanted if text not in vectors]
         if texts:
             started = time.perf_counter()
             matrix = self._embedder.embed_passages(texts, self._embedding_progress)
@@ -243,27 +295,33 @@ class Run:
             raise
         except Exception as error:
             _log.exception("%s could not be stored", read.record.path)
-            known = self._known.get(read.record.path)
-            self._fail(Path(read.record.path), f"unexpected {type(error).__name__}: {error}", known)
+            self._fail(Path(read.record.path), f"unexpected {type(error).__name__}: {error}")
             return
         self._by_hash[read.record.hash, READER] = read.record
         self._tally.chunks += len(read.chunks)
         self._unsynced += len(read.chunks)
         self._tally.notes.extend((read.record.source, note) for note in read.notes)
-        (self._tally.replaced if read.replaces else self._tally.added).append(read.record.source)
-        self._tell(read.record.source, "replaced" if read.replaces else "added")
+        replaces = read.record.path in self._known
+        (self._tally.replaced if replaces else self._tally.added).append(read.record.source)
+        self._tell(read.record.source, "replaced" if replaces else "added")
 
     # Pruning and telling
 
     def _prune(self, paths: Sequence[Path]) -> None:
         folders = [Path(os.path.abspath(path)) for path in paths if path.is_dir()]
-        for record in self._catalog.files().values():
-            path = Path(record.path)
-            if any(folder in path.parents for folder in folders) and not os.path.lexists(path):
-                self._catalog.remove_file(record.path)
-                self._tally.removed.append(record.source)
-                self._on_progress(IngestEvent(self._done, self._total, record.source, "removed"))
+        with self._turn():
+            for record in self._known.values():
+                path = Path(record.path)
+                if any(folder in path.parents for folder in folders) and not os.path.lexists(path):
+                    self._catalog.remove_file(record.path)
+                    self._tally.removed.append(record.source)
+                    self._on_progress(IngestEvent(self._done, self._total, record.source, "removed"))
+            self._seen = -1  # what was removed is no longer known
 
     def _tell(self, source: str, outcome: Outcome, detail: str = "") -> None:
         self._done += 1
         self._on_progress(IngestEvent(self._done, self._total, source, outcome, detail))
+
+
+def _record(task: Task, report_id: str, digest: str) -> FileRecord:
+    return FileRecord(str(task.path), report_id, task.path.name, digest, READER, task.wanted)

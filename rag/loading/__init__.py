@@ -56,12 +56,19 @@ def load_document(path: Path, *, max_bytes: int, max_pages: int = MOST_PAGES) ->
     Raises:
         LoadError: the file cannot be read; the subclass and the message say why and what to do.
     """
-    source = path.name
+    return load_bytes(read_bytes(path, max_bytes=max_bytes), path.name, max_pages=max_pages)
+
+
+def load_bytes(data: bytes, source: str, *, max_pages: int = MOST_PAGES) -> Document:
+    """Read a file's bytes; the suffix of ``source``, its name, says in which format they are.
+
+    Raises:
+        LoadError: as ``load_document``.
+    """
     try:
-        data = _read_bytes(path, max_bytes)
         if not data.strip(b"\x00\t\n\x0b\x0c\r \x1a"):
             raise EmptyFile(f"{source!r} is empty. Get the file again.")
-        document = _parse(data, source, path.suffix.lower(), max_pages)
+        document = _parse(data, source, Path(source).suffix.lower(), max_pages)
     except LoadError:
         raise
     except Exception as error:  # the boundary at which no library's own error may pass
@@ -91,7 +98,12 @@ def _walk(folder: Path) -> list[Path]:
     return found
 
 
-def _read_bytes(path: Path, max_bytes: int) -> bytes:
+def read_bytes(path: Path, *, max_bytes: int) -> bytes:
+    """Return the bytes of a file that is one, and not too large.
+
+    Raises:
+        LoadError: it cannot be read.
+    """
     source = path.name
     try:
         status = path.stat()
@@ -178,4 +190,4 @@ def _encoding_notes(encoding: str) -> tuple[str, ...]:
     return () if encoding == "utf-8" else (f"read as {encoding.upper()}",)
 
 
-__all__ = ["SUPPORTED_SUFFIXES", "find_files", "load_document"]
+__all__ = ["SUPPORTED_SUFFIXES", "find_files", "load_bytes", "load_document", "read_bytes"]

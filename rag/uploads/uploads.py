@@ -6,30 +6,26 @@ files of that name stay: offices are apt to call their reports alike.
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
-import tempfile
+import errno
+import logging
 import threading
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from rag.catalog import Catalog, FileRecord
-from rag.errors import FileTooLarge, LoadError, StoreError, UnsupportedFormat
+from rag.errors import FileTooLarge, LoadError, RagError, StoreError, StoreFull, StoreReadOnly
 from rag.ingestion import from_stored
-from rag.loading import load_document
-from rag.structure import parse_report
-from rag.types import Document, IngestSummary, ReportMeta
+from rag.reading import LocalReader, ReadFile
+from rag.structure import with_overrides
+from rag.types import IngestSummary, ReportMeta
+from rag.uploads.names import safe_name
+from rag.uploads.staging import FOLDER, Place, Slot, Staging, abandoned, new_staging, one_uploader
 
-FOLDER = "uploads"
-"""Name of the folder within the store."""
-LONGEST_NAME = 200
-"""Bytes of a file name that are kept; file systems take 255."""
-_LONGEST_SUFFIX = 16
-_FORBIDDEN = '<>:"|?*'  # what some file systems do not take in a name
+_LOG = logging.getLogger(__name__)
+_OUT = "The store could not take it in. Nothing of it was kept; upload it again once the disk has space."
 
 UploadCheck = Callable[[str, bytes], None]
 """Looks at a file's name and bytes before anything else does; raises a ``LoadError`` to refuse it."""
@@ -65,19 +61,23 @@ class UploadResult:
     outcome: UploadOutcome
     report: ReportMeta | None = None
     detail: str = ""
-    error: LoadError | None = None
+    error: RagError | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """An upload put in its place; ``saved`` is what stood there, ``superseded`` a file elsewhere that it corrects."""
+    """An upload put in its place; ``superseded`` is a file elsewhere that it corrects."""
 
     position: int
     upload: str
-    report_id: str
-    path: Path
-    saved: Path | None
+    read: ReadFile
+    place: Place
+    slot: Slot
     superseded: FileRecord | None
+
+    @property
+    def path(self) -> Path:
+        return Path(self.place.target)
 
 
 @dataclass(slots=True)
@@ -94,7 +94,9 @@ class Uploads:
     Args:
         catalog: The store's catalog.
         max_bytes: Larger files are refused.
-        ingest: Takes paths into the store.
+        wait_s: Seconds to wait for another process that takes files in.
+        reader: Reads them where they can do no harm.
+        ingest: Takes files, read already, into the store.
         forget: Takes paths out of the store.
     """
 
@@ -102,12 +104,16 @@ class Uploads:
         self,
         catalog: Catalog,
         max_bytes: int,
-        ingest: Callable[[Sequence[Path]], IngestSummary],
+        wait_s: float,
+        reader: LocalReader,
+        ingest: Callable[[Mapping[Path, ReadFile]], IngestSummary],
         forget: Callable[[Sequence[str]], None],
     ) -> None:
         self._catalog = catalog
         self._folder = catalog.store / FOLDER
         self._max_bytes = max_bytes
+        self._wait_s = wait_s
+        self._reader = reader
         self._ingest = ingest
         self._forget = forget
         self._lock = threading.Lock()
@@ -123,68 +129,107 @@ class Uploads:
             StoreLocked: another process writes the store; none of the files since the last repeated name is in.
             StoreError: the store cannot be written.
         """
-        with self._lock, self._staging() as staging:
+        with self._alone(self._wait_s):
             batch = _Batch()
+            staging = new_staging(self._folder)
             try:
                 for position, upload in enumerate(uploads):
-                    self._add(position, upload, check, Path(staging, str(position)), batch)
+                    self._add(position, upload, check, staging, batch)
                 self._take_in_placed(batch)
-            except BaseException:
-                for one in batch.placed:
-                    _take_back(one)
-                raise
+            finally:
+                self._settle(staging)
             return tuple(batch.results[position] for position in sorted(batch.results))
 
-    def remove(self, records: Iterable[FileRecord]) -> None:
-        """Delete files no longer in the catalog that lie in the uploads folder; others belong to someone else."""
-        with self._lock:
-            still_in = self._catalog.files()
-            for record in records:
-                if self._folder in Path(record.path).parents and record.path not in still_in:
-                    Path(record.path).unlink(missing_ok=True)
+    @contextmanager
+    def removing(self, paths: Iterable[str]) -> Iterator[None]:
+        """Delete those of the files that lie in the uploads folder once the catalog has forgotten them.
 
-    def _staging(self) -> tempfile.TemporaryDirectory[str]:
+        Raises:
+            StoreError: the uploads folder cannot be written.
+        """
+        own = [path for path in paths if self._folder in Path(path).parents]
+        if not own:
+            yield
+            return
+        with self._alone(self._wait_s):
+            staging = new_staging(self._folder)
+            try:
+                staging.note_removals(own)
+                yield
+            finally:
+                self._settle(staging)
+
+    def recover(self) -> None:
+        """Finish or take back what a process that was killed had under way; one that lives is left alone."""
+        if not self._folder.is_dir():
+            return
         try:
-            self._folder.mkdir(exist_ok=True)
-            return tempfile.TemporaryDirectory(prefix=".incoming-", dir=self._folder)
+            with self._alone(0):
+                pass
+        except StoreError as error:
+            _LOG.info("uploads are not looked through: %s", error)
+
+    @contextmanager
+    def _alone(self, seconds: float) -> Iterator[None]:
+        """Be the only one at the uploads folder, with nothing left from those before."""
+        try:
+            with self._lock, one_uploader(self._catalog.store, seconds):
+                for staging in abandoned(self._folder):
+                    self._settle(staging)
+                yield
         except OSError as error:
             raise self._unwritable(error) from error
 
+    def _settle(self, staging: Staging) -> None:
+        """Let what the catalog has taken in stay, and take back the rest; left for later where it can't be told."""
+        try:
+            records = self._catalog.files()
+            for slot in staging.slots():
+                if slot.place and _is_in(slot.place, records) and Path(slot.place.target).exists():
+                    self._finish(slot.place, records)
+                else:
+                    slot.take_back()
+            for path in staging.removals():
+                if path not in records:
+                    Path(path).unlink(missing_ok=True)
+        except (StoreError, OSError) as error:
+            _LOG.warning("An upload or deletion is put right later: %s", error)
+            return
+        staging.remove()
+
+    def _finish(self, place: Place, records: Mapping[str, FileRecord]) -> None:
+        """Forget what an upload that is in has corrected, where its process did not come so far."""
+        mine, old = records[place.target], records.get(place.superseded or "")
+        if old and old.report_id != mine.report_id and self._catalog.report_path(mine.report_id) == place.target:
+            self._forget([old.path])
+
     def _unwritable(self, error: OSError) -> StoreError:
-        return StoreError(
+        kind = {errno.ENOSPC: StoreFull, errno.EROFS: StoreReadOnly, errno.EACCES: StoreReadOnly}.get(
+            error.errno or 0, StoreError
+        )
+        return kind(
             f"The uploads folder {str(self._folder)!r} cannot be written: {error.strerror or error}. Free some space "
             "or change the folder's permissions, then upload again."
         )
 
-    def _add(self, position: int, upload: Upload, check: UploadCheck, aside: Path, batch: _Batch) -> None:
+    def _add(self, position: int, upload: Upload, check: UploadCheck, staging: Staging, batch: _Batch) -> None:
         """Read an upload where it can do no harm, then put it where it belongs."""
         try:
-            aside.mkdir()
             name = safe_name(upload.name)
             self._check(upload, check)
-            staged = aside / name
-            staged.write_bytes(upload.content)
-            document = load_document(staged, max_bytes=self._max_bytes)
+            slot = staging.slot(position, name)
+            slot.write(upload.content)
+            read = self._reader.read(slot.file)
         except LoadError as error:
             batch.results[position] = UploadResult(upload.name, "failed", detail=str(error), error=error)
             return
-        except OSError as error:
-            raise self._unwritable(error) from error
-        report_id = parse_report(document).meta.id
-        if any(name == other.path.name or report_id == other.report_id for other in batch.placed):
+        report_id = read.report.meta.id
+        if any(name == other.path.name or report_id == other.read.report.meta.id for other in batch.placed):
             self._take_in_placed(batch)  # what this one is depends on what the other turns out to be
-        path, saved, superseded = self._place(upload, staged, document)
-        batch.placed.append(_Placed(position, upload.name, report_id, path, saved, superseded))
-
-    def _place(self, upload: Upload, staged: Path, document: Document) -> tuple[Path, Path | None, FileRecord | None]:
-        path, superseded = self._destination(staged.name, hashlib.sha256(upload.content).hexdigest(), document)
-        saved = None
-        path.parent.mkdir(exist_ok=True)
-        if path.exists():
-            saved = staged.with_name(f"{staged.name}.saved")
-            os.replace(path, saved)
-        os.replace(staged, path)
-        return path, saved, superseded
+        path, superseded = self._destination(name, read)
+        place = Place(str(path), read.digest, superseded.path if superseded else None)
+        slot.move(place)
+        batch.placed.append(_Placed(position, upload.name, read, place, slot, superseded))
 
     def _check(self, upload: Upload, check: UploadCheck) -> None:
         if len(upload.content) > self._max_bytes:
@@ -194,19 +239,19 @@ class Uploads:
             )
         check(upload.name, upload.content)
 
-    def _destination(self, name: str, digest: str, document: Document) -> tuple[Path, FileRecord | None]:
+    def _destination(self, name: str, read: ReadFile) -> tuple[Path, FileRecord | None]:
         """Return where an upload goes, and the file outside the folder that it corrects."""
-        records, metas = self._catalog.files(), self._catalog.metas()
+        records, metas, found = self._catalog.files(), self._catalog.metas(), read.report.meta
         for path in self._places(name):
             known = records.get(str(path))
-            if known is None or known.hash == digest or _corrects(document, known, metas, known.overrides):
+            if known is None or known.hash == read.digest or _corrects(found, known, metas, known.overrides):
                 break
         others = (
             record
             for record in records.values()
             if record.source == name and self._folder not in Path(record.path).parents
         )
-        return path, next((record for record in others if _corrects(document, record, metas, None)), None)
+        return path, next((record for record in others if _corrects(found, record, metas, None)), None)
 
     def _places(self, name: str) -> Iterator[Path]:
         yield self._folder / name
@@ -220,15 +265,34 @@ class Uploads:
         if not batch.placed:
             return
         before = self._catalog.files()
-        summary = self._ingest([one.path for one in batch.placed])
-        reasons = {failure.path: failure.reason for failure in summary.failures}
-        results = [self._result(one, before.get(str(one.path)), reasons.get(str(one.path))) for one in batch.placed]
-        for one, result in zip(batch.placed, results, strict=True):
+        placed, reasons = self._ingested(batch)
+        results = [self._result(one, before.get(str(one.path)), reasons.get(str(one.path))) for one in placed]
+        for one, result in zip(placed, results, strict=True):
             batch.results[one.position] = result
             if result.outcome == "failed":
-                _take_back(one)
-        self._supersede(batch.placed, results)
+                one.slot.take_back()
+        self._supersede(placed, results)
         batch.placed.clear()
+
+    def _ingested(self, batch: _Batch) -> tuple[Sequence[_Placed], dict[str, str]]:
+        """Ingest what was placed; return what was dealt with, and why some failed.
+
+        Where the store fails under way, what came in before is in; if that is nothing, the error is raised.
+        """
+        try:
+            summary = self._ingest({one.path: one.read for one in batch.placed})
+        except StoreError as error:
+            records = self._catalog.files()
+            inside = [one for one in batch.placed if _is_in(one.place, records)]
+            if not inside:
+                raise
+            _LOG.warning("%s", error)
+            for one in batch.placed:
+                if one not in inside:
+                    one.slot.take_back()
+                    batch.results[one.position] = UploadResult(one.upload, "failed", detail=_OUT, error=error)
+            return inside, {}
+        return batch.placed, {failure.path: failure.reason for failure in summary.failures}
 
     def _result(self, one: _Placed, before: FileRecord | None, reason: str | None) -> UploadResult:
         record = self._catalog.files().get(str(one.path))
@@ -255,32 +319,16 @@ class Uploads:
             self._forget(sorted(outdated))
 
 
-def safe_name(name: str) -> str:
-    """Return the last part of a file name without anything that could lead elsewhere or hide what it is.
-
-    Raises:
-        UnsupportedFormat: nothing is left of it.
-    """
-    last = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
-    visible = "".join(character for character in last if unicodedata.category(character)[0] != "C")
-    kept = "".join("_" if character in _FORBIDDEN else character for character in visible).strip(" .")
-    stem, dot, suffix = kept.rpartition(".")
-    if not stem or not dot or len(suffix) > _LONGEST_SUFFIX:
-        raise UnsupportedFormat(f"{name!r} has no file name with a suffix. Give it one, such as report-2023.docx.")
-    room = LONGEST_NAME - len(suffix.encode()) - 1
-    return f"{stem.encode()[:room].decode(errors='ignore')}.{suffix}"
-
-
 def _corrects(
-    document: Document, known: FileRecord, metas: Mapping[str, ReportMeta], overrides: dict[str, Any] | None
+    found: ReportMeta, known: FileRecord, metas: Mapping[str, ReportMeta], overrides: dict[str, Any] | None
 ) -> bool:
-    """Say whether a document, read with these overrides, is of the same office and year as a file already in."""
+    """Say whether a report, its metadata put right like that, is of the same office and year as a file already in."""
     old = metas.get(known.report_id)
-    new = parse_report(document, from_stored(overrides)).meta
+    new = with_overrides(found, from_stored(overrides))
     return old is not None and new.office is not None and (new.office, new.year) == (old.office, old.year)
 
 
-def _take_back(one: _Placed) -> None:
-    one.path.unlink(missing_ok=True)
-    if one.saved is not None and one.saved.exists():
-        shutil.move(one.saved, one.path)
+def _is_in(place: Place, records: Mapping[str, FileRecord]) -> bool:
+    """Say whether the catalog holds an upload."""
+    record = records.get(place.target)
+    return record is not None and record.hash == place.digest

@@ -1,0 +1,166 @@
+"""Embedding in a child process, for a process that serves people meanwhile: ``python -m rag.embedding.process``.
+
+Tokenising and the many small steps of a forward pass hold the interpreter, and the products take every core; in a
+child that the operating system ranks lower, questions are answered in between.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.child_process import ChildDied, ChildProcess, Tell, serve
+from rag.embedding import load_embedder
+from rag.embedding.embedder import Embedder, Progress
+from rag.embedding.openai_embedder import OPENAI_PREFIX
+from rag.errors import EmbeddingError
+from rag.settings import Settings
+
+IDLE_SECONDS = 120.0
+"""After so long without work the child goes, and with it its copy of the model."""
+_NICE = 10
+
+
+def serving_embedder(settings: Settings) -> Embedder:
+    """Return the embedder for a process that serves people. Raises as ``load_embedder`` does."""
+    is_elsewhere = settings.embedding_model.strip().startswith(OPENAI_PREFIX)  # in the server's process anyway
+    return load_embedder(settings) if is_elsewhere else ProcessEmbedder(settings)
+
+
+class ProcessEmbedder:
+    """Embeds passages in a child process that holds the model while there is work, questions in this one.
+
+    Args:
+        settings: Say which model.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._here = load_embedder(settings)
+        self._lock = threading.Lock()
+        self._child: ChildProcess | None = None
+        self._timer: threading.Timer | None = None
+        self._closed = False
+
+    @property
+    def name(self) -> str:
+        """Identity stored with an index."""
+        return self._here.name
+
+    @property
+    def dimension(self) -> int:
+        """Length of the vectors."""
+        return self._here.dimension
+
+    @property
+    def child_pid(self) -> int | None:
+        """Process id of the child; None while there is none."""
+        child = self._child
+        return child.pid if child else None
+
+    def embed_passages(self, texts: Sequence[str], on_progress: Progress | None = None) -> NDArray[np.float32]:
+        """Return one unit row a text, shape (texts, dimension). A child that died is replaced once.
+
+        Raises:
+            EmbeddingError: the model cannot be loaded or run, or its process died twice.
+        """
+        if not texts:
+            return np.empty((0, self.dimension), np.float32)
+        told = _Told(on_progress or (lambda count: None))
+        with self._lock:
+            try:
+                return self._ask(list(texts), told)
+            except ChildDied as error:
+                self._end()
+                if self._closed:
+                    raise self._failed(error) from error
+            try:
+                return self._ask(list(texts), told)
+            except ChildDied as error:
+                self._end()
+                raise self._failed(error) from error
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        """Return the unit vector of a question, shape (dimension,), embedded in this process.
+
+        Raises:
+            EmbeddingError: the model cannot be loaded or run.
+        """
+        return self._here.embed_query(text)
+
+    def close(self) -> None:
+        """End the child, whatever it is doing."""
+        self._closed = True
+        if child := self._child:
+            child.close()
+        with self._lock:
+            self._end()
+
+    def _ask(self, texts: list[str], told: _Told) -> NDArray[np.float32]:
+        if self._timer:
+            self._timer.cancel()
+        if self._child is None or not self._child.is_alive:
+            self._end()
+            self._child = ChildProcess("rag.embedding.process", self._settings)
+        told.again()
+        try:
+            vectors: NDArray[np.float32] = self._child.ask(texts, on_part=told)
+        finally:
+            self._timer = threading.Timer(IDLE_SECONDS, self._end_idle)
+            self._timer.daemon = True
+            self._timer.start()
+        return vectors
+
+    def _failed(self, death: ChildDied) -> EmbeddingError:
+        return EmbeddingError(
+            f"The process that embeds failed ({death}). Nothing that was in is lost; do it again. If memory ran out, "
+            f"set RAG_EMBEDDING_BATCH below {self._settings.embedding_batch}."
+        )
+
+    def _end_idle(self) -> None:
+        if self._lock.acquire(blocking=False):  # else it is at work again
+            try:
+                self._end()
+            finally:
+                self._lock.release()
+
+    def _end(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        if self._child:
+            self._child.close()
+        self._child = None
+
+
+class _Told:
+    """Passes progress on, each passage once even if a second child begins anew."""
+
+    def __init__(self, report: Progress) -> None:
+        self._report = report
+        self._most = self._now = 0
+
+    def again(self) -> None:
+        """Begin to count anew."""
+        self._now = 0
+
+    def __call__(self, count: int) -> None:
+        """Count passages, and tell of those not told of before."""
+        self._now += count
+        if self._now > self._most:
+            more, self._most = self._now - self._most, self._now
+            self._report(more)
+
+
+def _handler(settings: Settings) -> Callable[[list[str], Tell], NDArray[np.float32]]:
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
+    embedder: Embedder = load_embedder(settings)
+    return lambda texts, tell: embedder.embed_passages(texts, tell)
+
+
+if __name__ == "__main__":
+    serve(_handler)

@@ -1,0 +1,176 @@
+"""Our side of the process that runs Chroma: one that answers in time, or is ended and said to be lost."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.index.child import Child
+from rag.index.failure import Busy, CollectionFailed
+from rag.types import Hit
+
+BATCH = 500
+"""Rows written at a time; a question waits for one batch at most."""
+
+_OPEN_S = 120.0
+_WRITE_S = 120.0
+_READ_S = 60.0
+_ASK_S = 10.0
+"""Seconds that opening, a batch, reading a batch and a question may take before the process counts as hung."""
+
+_CLOSE_S = 60.0
+
+_PAUSE_S = 0.001
+"""Rest between two batches, in which a waiting question gets its turn."""
+
+
+class ChromaProcess:
+    """A client of Chroma in a process of its own; safe to share between threads.
+
+    It starts at once, and is ready some seconds later; until then requests wait.
+
+    Args:
+        place: A folder, or a server's URL.
+        keep_open: Descriptors that the process keeps open, such as the folder's lock.
+
+    Raises:
+        CollectionFailed: no process can be started.
+    """
+
+    def __init__(self, place: str, keep_open: Sequence[int] = ()) -> None:
+        try:
+            self._child = Child("rag.index.chroma_process", [place], keep_open)
+        except OSError as error:
+            raise CollectionFailed(f"its process could not be started: {error}") from error
+        self._turn = threading.Lock()
+        self._greeted = False
+        self._stopped = False
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._child.process.pid
+
+    def ask(self, seconds: float, method: str, *arguments: Any, patience: float = -1) -> Any:  # noqa: ANN401
+        """Have a method of ``rag.index.chroma.Chroma`` called.
+
+        Args:
+            seconds: Time that it may take.
+            method: Its name.
+            arguments: Its arguments.
+            patience: Seconds to wait for what is under way; negative: until it is done.
+
+        Raises:
+            Busy: something else was under way for longer.
+            CollectionFailed: the method failed, or the process was lost.
+        """
+        if not self._turn.acquire(timeout=patience):
+            raise Busy
+        try:
+            if not self._greeted:
+                self._exchange(_OPEN_S, None)
+                self._greeted = True
+            return self._exchange(seconds, (method, arguments))
+        finally:
+            self._turn.release()
+
+    def _exchange(self, seconds: float, request: tuple[str, tuple[Any, ...]] | None) -> Any:  # noqa: ANN401
+        child = self._running()
+        with child.within(seconds):
+            if request is not None:
+                child.connection.send(request)
+            done, value = child.connection.recv()
+        if not done:
+            raise CollectionFailed(value)
+        return value
+
+    def _running(self) -> Child:
+        if self._stopped or self._child.connection.closed:
+            raise CollectionFailed("its process was stopped")
+        return self._child
+
+    def give_up_starting(self) -> None:
+        """End the process if it has not got as far as Chroma; who waits for it is told that it is lost."""
+        if not self._greeted:
+            self._child.process.kill()
+
+    def close(self) -> bool:
+        """Let Chroma be closed cleanly; say whether the process is gone."""
+        with self._turn:
+            self._stopped = True
+            return self._child.stop(_CLOSE_S)
+
+    def kill(self) -> bool:
+        """End the process without ado, whatever it is at; say whether it is gone."""
+        self._child.process.kill()
+        with self._turn:
+            self._stopped = True
+            return self._child.stop(0)
+
+
+class Collection:
+    """One collection of Chroma.
+
+    Args:
+        process: The process that has it open.
+        name: Its name.
+    """
+
+    def __init__(self, process: ChromaProcess, name: str) -> None:
+        self.process = process
+        self.name = name
+
+    def make(self) -> None:
+        """Make it."""
+        self.process.ask(_WRITE_S, "make", self.name)
+
+    def count(self) -> int:
+        """Return the number of rows."""
+        return int(self.process.ask(_READ_S, "count", self.name))
+
+    def upsert(self, ids: Sequence[str], matrix: NDArray[np.float32], fields: Sequence[dict[str, Any]]) -> None:
+        """Write rows in small batches, replacing those with the same ids."""
+        for start in range(0, len(ids), BATCH):
+            rows = slice(start, start + BATCH)
+            batch = (self.name, list(ids[rows]), np.ascontiguousarray(matrix[rows]), list(fields[rows]))
+            self.process.ask(_WRITE_S, "upsert", *batch)
+            time.sleep(_PAUSE_S)
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Delete rows; unknown ids are passed over."""
+        for start in range(0, len(ids), BATCH):
+            self.process.ask(_WRITE_S, "delete", self.name, list(ids[start : start + BATCH]))
+
+    def open(self) -> None:
+        """Wait until it is open and has answered a question; the first one reads the whole index."""
+        _, matrix, _ = self.process.ask(_OPEN_S, "rows", self.name, 0, 1)
+        if len(matrix):
+            self.process.ask(_OPEN_S, "query", self.name, matrix, 1, [])
+
+    def query(
+        self, vector: NDArray[np.float32], k: int, section_kinds: Sequence[str] = (), *, patience: float = -1
+    ) -> list[Hit]:
+        """Return the nearest rows by cosine, best first.
+
+        Raises:
+            Busy: a write was under way for longer than ``patience`` seconds.
+            CollectionFailed: it cannot be asked any more.
+        """
+        question = (self.name, vector[None, :], k, list(section_kinds))
+        (found,) = self.process.ask(_ASK_S, "query", *question, patience=patience)
+        return [Hit(chunk_id, score) for chunk_id, score in found]
+
+    def nearest(self, matrix: NDArray[np.float32], k: int) -> list[list[Hit]]:
+        """Return the nearest rows to each of several vectors."""
+        found = self.process.ask(_READ_S, "query", self.name, matrix, k, [])
+        return [[Hit(chunk_id, score) for chunk_id, score in hits] for hits in found]
+
+    def rows(self) -> Iterator[tuple[list[str], NDArray[np.float32], list[dict[str, Any]]]]:
+        """Yield (ids, vectors, filter fields) of everything, batch by batch."""
+        for start in range(0, self.count(), BATCH):
+            yield self.process.ask(_READ_S, "rows", self.name, start, BATCH)

@@ -1,0 +1,99 @@
+"""Chroma in a folder of the store: for the one process that holds the folder's lock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rag.catalog import ProcessLock
+from rag.index import marker
+from rag.index.collection import ChromaProcess, Collection
+from rag.index.state import IndexState, delete_others, read_state, write_state
+
+LOCK, STATE = "chroma.lock", "chroma.json"
+
+_COLLECTION = "chunks"
+
+
+class VectorFolder:
+    """Where the vector index is kept: ``chroma-N`` in the store.
+
+    ``chroma.json`` names the folder in use and how far along the catalog's changes it is; ``chroma-N.marker`` tells
+    whether the folder was left whole. The process that runs Chroma holds the lock's open file too, so that the folder
+    stays locked until that process has closed it, even when ours is killed.
+
+    Args:
+        store: The store's folder.
+    """
+
+    shared = False
+    """Whether processes that do not write it may search it."""
+
+    def __init__(self, store: Path) -> None:
+        self._store = store
+        self._lock = ProcessLock(store / LOCK)
+
+    @property
+    def held(self) -> bool:
+        """True while this process may open the folder."""
+        return self._lock.held
+
+    def acquire(self) -> bool:
+        """Become the owner of the folder if it is free."""
+        return self._lock.acquire()
+
+    def release(self) -> None:
+        """Give the folder back."""
+        self._lock.release()
+
+    def holder(self) -> str:
+        """Say who holds the folder; empty if nobody does."""
+        return self._lock.current_holder()
+
+    def state(self) -> IndexState | None:
+        """Return what the index stands for, or None if there is none."""
+        return read_state(self._store / STATE)
+
+    def trouble(self, state: IndexState) -> str:
+        """Return why a folder that nobody has open must not be trusted, or an empty string."""
+        folder = self._store / state.directory
+        return marker.trouble(folder) if (folder / "chroma.sqlite3").is_file() else "its folder was gone"
+
+    def open(self, state: IndexState) -> Collection:
+        """Start a process that opens the index."""
+        return self._start(state.directory)
+
+    def make(self) -> tuple[str, Collection]:
+        """Start a process with a new, empty index; return its name and the index."""
+        numbers = [int(path.name.partition("-")[2]) for path in self._store.glob("chroma-*") if path.name[7:].isdigit()]
+        directory = f"chroma-{max(numbers, default=0) + 1}"
+        collection = self._start(directory)
+        try:
+            collection.make()
+        except BaseException:
+            collection.process.kill()
+            raise
+        return directory, collection
+
+    def _start(self, directory: str) -> Collection:
+        descriptor = self._lock.descriptor
+        keep_open = [] if descriptor is None else [descriptor]
+        return Collection(ChromaProcess(str(self._store / directory), keep_open), _COLLECTION)
+
+    def close(self, collection: Collection, *, cleanly: bool) -> bool:
+        """Close an index; say whether its process is gone, so that the lock may be given back."""
+        return collection.process.close() if cleanly else collection.process.kill()
+
+    def record(self, state: IndexState, collection: Collection) -> None:
+        """Note what an index stands for; from then on it is the one in use."""
+        write_state(self._store / STATE, state)
+
+    def forget(self) -> None:
+        """Trust the index in use no more."""
+        (self._store / STATE).unlink(missing_ok=True)
+
+    def keep_only(self, directory: str) -> None:
+        """Delete every index but one."""
+        delete_others(self._store, "chroma-*", keep=directory)
+        for note in self._store.glob("chroma-*.marker"):
+            if note.name != f"{directory}.marker":
+                note.unlink(missing_ok=True)
