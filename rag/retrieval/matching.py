@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rag import lexicon
-from rag.figures import Figure, parse_figures
+from rag.figures import Figure, parse_figures, states_figure
 from rag.questions import Concept, Question
 from rag.retrieval.passages import Passage, Sentence
 from rag.retrieval.report_text import PART, ReportText, bigrams
@@ -190,7 +190,7 @@ def _form(sentence: Sentence, question: Question, direct: float) -> float:
     """What a sentence's form and place add: the kind of thing asked for, the section pointed at, done or planned."""
     passage, bonus = sentence.passage, 0.0
     if direct > 0:
-        if "number" in question.asked and figures_of(sentence):
+        if "number" in question.asked and _states_figure(sentence.text, passage.header):
             bonus += 0.15
         if "list" in question.asked and LISTING.search(sentence.folded):
             bonus += 0.15
@@ -212,6 +212,11 @@ def figures_of(sentence: Sentence) -> tuple[Figure, ...]:
 @lru_cache(maxsize=20_000)
 def _figures(text: str, header: str) -> tuple[Figure, ...]:
     return cell_figures(text, header) if header and text != header else parse_figures(text)
+
+
+@lru_cache(maxsize=20_000)
+def _states_figure(text: str, header: str) -> bool:
+    return bool(_figures(text, header)) if header else states_figure(text)
 
 
 def is_instruction(folded: str) -> bool:

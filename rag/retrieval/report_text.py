@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import accumulate
+from operator import itemgetter
 
 from rag.catalog import ParagraphRow, to_paragraph, to_path
 from rag.folding import fold
@@ -40,9 +41,10 @@ class ReportText:
 
     def __init__(self, meta: ReportMeta, rows: Iterable[ParagraphRow]) -> None:
         self.meta = meta
-        self._rows = [(row, header) for row, header in with_headers(rows) if row.kind in STATEMENTS]
+        # Plain tuples of plain values: the garbage collector leaves those alone, however many there are.
+        self._rows = [(*row, header) for row, header in with_headers(rows) if row.kind in STATEMENTS]
         self._made: dict[int, Passage] = {}
-        self.folded = fold(_BREAK.join([row.text for row, _ in self._rows]))
+        self.folded = fold(_BREAK.join([text for _, text, *_ in self._rows]))
 
     def __len__(self) -> int:
         """Return the number of statements."""
@@ -111,26 +113,27 @@ class ReportText:
     @cached_property
     def _starts(self) -> list[int]:
         """Where each statement begins, and where another would after the last."""
-        lengths = (len(row.text) + len(_BREAK) for row, _ in self._rows)
+        lengths = (len(text) + len(_BREAK) for _, text, *_ in self._rows)
         return list(accumulate(lengths, initial=0))
 
     @cached_property
     def _headings(self) -> dict[str, list[int]]:
         """The statements under each folded heading."""
         found: dict[str, list[int]] = {}
-        for place, (row, header) in enumerate(self._rows):
-            found.setdefault(_heading(row.path, header), []).append(place)
+        for place, (*_, path, _section_kind, header) in enumerate(self._rows):
+            found.setdefault(_heading(path, header), []).append(place)
         return found
 
     def passage_numbered(self, number: int) -> Passage | None:
         """Return the statement that is a paragraph of the report by its number; None if that is no statement."""
-        place = bisect_left(self._rows, number, key=lambda item: item[0].number)
-        found = place < len(self) and self._rows[place][0].number == number
+        place = bisect_left(self._rows, number, key=itemgetter(0))
+        found = place < len(self) and self._rows[place][0] == number
         return self._passage(place) if found else None
 
     def _passage(self, place: int) -> Passage:
         if place not in self._made:
-            row, header = self._rows[place]
+            number, text, kind, section, path, section_kind, header = self._rows[place]
+            row = ParagraphRow(number, text, kind, section, path, section_kind)
             self._made[place] = Passage(self.meta, to_paragraph(row), header)
         return self._made[place]
 
