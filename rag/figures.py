@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -60,13 +61,20 @@ def _pattern() -> re.Pattern[str]:
 
 def parse_figures(text: str) -> tuple[Figure, ...]:
     """Return every figure with its unit, in order; years, dates and bare numbers are not figures."""
+    return tuple(_figures(text))
+
+
+def states_figure(text: str) -> bool:
+    """Tell whether a text has a figure, which is found out sooner than all its figures."""
+    return next(_figures(text), None) is not None
+
+
+def _figures(text: str) -> Iterator[Figure]:
     folded = fold(text)
-    found = []
     for match in _pattern().finditer(folded):
         figure = _figure(match, text)
         if figure and not _is_part_of_a_name(folded, figure):
-            found.append(figure)
-    return tuple(found)
+            yield figure
 
 
 def _figure(match: re.Match[str], text: str) -> Figure | None:

@@ -37,6 +37,8 @@ WHOLE = lexicon.cue("asked", "whole")
 PART = lexicon.cue("asked", "part")
 WHOLE_BONUS, PART_LOSS = 0.3, 0.4
 """What it adds to a figure's nearness that it counts a whole year, and what it takes that it counts only a part."""
+SUREST = 1.0 + WHOLE_BONUS
+"""The most that ``figure_quality`` gives."""
 PART_FROM = lexicon.cue("asked", "part_from")
 PART_SHARE = 0.7
 """A figure after 其中 counts so much less than one before it, all else being equal."""
@@ -261,7 +263,7 @@ def _adjacency(figure: Figure, left: int, clause: str, concept: Concept) -> floa
 
 
 def figure_quality(sentence: Sentence, figure: Figure, weighted: Sequence[Weighted]) -> float:
-    """Return how surely a figure counts what is asked, 0–1: 1 where it stands next to it."""
+    """Return how surely a figure counts what is asked, at most ``SUREST``: 1 where it stands next to it."""
     if figure.label:
         return 1.0
     left, right = clause_around(sentence.folded, figure.start, figure.end)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, takewhile
 
 from rag import lexicon
 from rag.answering.draft import Draft
-from rag.answering.figures import asked_figures, fact_of, figure_quality, heaviest_of, states_none
+from rag.answering.figures import SUREST, asked_figures, fact_of, figure_quality, heaviest_of, states_none
 from rag.answering.quoting import cite_sentence
 from rag.answering.refusal import refuse
 from rag.answering.wording import gloss, phrase, quoted, report_name
@@ -25,6 +26,8 @@ ENOUGH_WITHOUT_HEAVIEST = 0.45
 ENOUGH_DIRECT = 0.2
 """Share that it must meet by its own words."""
 NEARLY_AS_GOOD = 0.85
+QUALITY_WEIGHT = 0.3
+"""What it adds to a sentence's score that its figure is surely the one asked for."""
 SENTENCES, LIST_ITEMS, REPORTS = 3, 8, 5
 LONGEST_RUN_IN_HEADING = 32
 LONGEST_ITEM = 160
@@ -62,18 +65,19 @@ def answer_from_passages(question: Question, scope: Scope, retrieval: Retrieval,
         listed = _section_items(question, passages)
         if listed:
             return _compose(question, scope, retrieval, listed, passages)
-    good = [match for match in retrieval.matches if _answers(match, question, retrieval.weighted)]
-    if not good:
-        return refuse(question, scope, retrieval)
+    answering = (match for match in retrieval.matches if _answers(match, question, retrieval.weighted))
     if _asks_holder(question):
         # 书记叫什么名字: a sentence that only names the post is no answer.
-        good = [match for match in good if HOLDER.search(match.sentence.folded)]
-        if not good:
-            return refuse(question, scope, retrieval)
+        answering = (match for match in answering if HOLDER.search(match.sentence.folded))
+    first = next(answering, None)
+    if first is None:
+        return refuse(question, scope, retrieval)
     if "number" in question.asked:
-        good = _settling_the_number(good, question, retrieval.weighted)
+        good = _settling_the_number(chain([first], answering), question, retrieval.weighted)
         if not good:
             return refuse(question, scope, retrieval, "refusal_no_figure")
+    else:
+        good = [first, *takewhile(lambda match: match.score >= NEARLY_AS_GOOD * first.score, answering)]
     answers = _by_report(good, question, retrieval.weighted, passages)
     return _compose(question, scope, retrieval, answers, passages)
 
@@ -102,14 +106,25 @@ def _answers(match: Match, question: Question, weighted: Sequence[Weighted]) -> 
     return met or (heaviest.concept.kind not in ("lexicon", "quoted") and match.coverage >= ENOUGH_WITHOUT_HEAVIEST)
 
 
-def _settling_the_number(matches: Sequence[Match], question: Question, weighted: Sequence[Weighted]) -> list[Match]:
-    """Return the sentences that give the figure asked for or say that there was none, the surest first."""
-    scored = []
+def _settling_the_number(matches: Iterable[Match], question: Question, weighted: Sequence[Weighted]) -> list[Match]:
+    """Return the sentences that give the figure asked for or say that there was none, the surest first.
+
+    Args:
+        matches: Sentences, best first. Looked at until none that follows can be the surest or nearly as good as it.
+        question: The question.
+        weighted: Its concepts.
+    """
+    scored: list[tuple[float, Match]] = []
+    surest: tuple[float, float] | None = None
     for match in matches:
+        if surest and match.score + QUALITY_WEIGHT * SUREST < surest[0] and match.score < NEARLY_AS_GOOD * surest[1]:
+            break
         figures = asked_figures(match.sentence, question, weighted)
         if figures or states_none(match.sentence, weighted):
             near = max((figure_quality(match.sentence, figure, weighted) for figure in figures), default=0.5)
-            scored.append((match.score + 0.3 * near, match))
+            sureness = match.score + QUALITY_WEIGHT * near
+            scored.append((sureness, match))
+            surest = max(surest or (sureness, match.score), (sureness, match.score), key=lambda item: item[0])
     return [match for _, match in sorted(scored, key=lambda item: -item[0])]
 
 

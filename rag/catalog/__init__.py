@@ -7,7 +7,7 @@ from rag.catalog.home import HOME_FILE, become_another
 from rag.catalog.lock import WRITER_LOCK, ProcessLock
 from rag.catalog.offices import matching_offices
 from rag.catalog.records import BuiltWith, FileRecord, InventoryRow, ParagraphRow, StoredReport, VectorTable
-from rag.catalog.rows import to_paragraph
+from rag.catalog.rows import to_paragraph, to_path
 from rag.catalog.store import Catalog
 from rag.catalog.transfer import copy_file, filling, save_catalog
 
@@ -30,4 +30,5 @@ __all__ = [
     "matching_offices",
     "save_catalog",
     "to_paragraph",
+    "to_path",
 ]

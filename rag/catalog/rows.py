@@ -45,7 +45,7 @@ def to_section(row: Any) -> Section:  # noqa: ANN401
 def to_paragraph(row: ParagraphRow) -> Paragraph:
     """Build a paragraph from (number, text, kind, section, path, section_kind)."""
     number, text, kind, section, path, section_kind = row
-    return Paragraph(number, text, kind, section, _path(path), _KINDS[section_kind])
+    return Paragraph(number, text, kind, section, to_path(path), _KINDS[section_kind])
 
 
 def to_chunk(row: Any) -> Chunk:  # noqa: ANN401
@@ -58,7 +58,7 @@ def to_chunk(row: Any) -> Chunk:  # noqa: ANN401
         spans=tuple(Span(*span) for span in json.loads(spans)),
         text=text,
         embedding_text=embedding_text,
-        path=_path(path),
+        path=to_path(path),
         section_kind=_KINDS[section_kind],
         tokens=tokens,
     )
@@ -149,6 +149,6 @@ def _json(path: tuple[str, ...]) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def _path(text: str) -> tuple[str, ...]:
+def to_path(text: str) -> tuple[str, ...]:
     """Paragraphs of a section share their path, so it is parsed once."""
     return tuple(json.loads(text))

@@ -23,12 +23,10 @@ from rag.catalog.migrations import bring_up
 from rag.catalog.offices import select as select_reports
 from rag.catalog.records import BuiltWith, FileRecord, InventoryRow, ParagraphRow, StoredReport, VectorTable
 from rag.catalog.storable import check_file, check_report
+from rag.catalog.vector_cache import VectorCache
 from rag.errors import ModelMismatch, StoreDamaged, StoreError
 from rag.facts import StatedFact
 from rag.types import Chunk, Filters, Paragraph, Report, ReportMeta, SectionKind
-
-CACHED_VECTORS = 50_000
-"""Chunks up to which all vectors stay in memory (75 MB at 384 dimensions), whatever is asked for."""
 
 _TRACES = ("chroma.json", "lexical")
 """What indexes leave in the store's folder, which they do only after there is a catalog."""
@@ -51,7 +49,7 @@ class Catalog:
         self._cache = threading.Lock()
         self._id: str | None = None
         self._metas: tuple[int, dict[str, ReportMeta]] | None = None
-        self._vectors: tuple[int, VectorTable] | None = None
+        self._vectors = VectorCache()
 
     @classmethod
     def open(
@@ -237,22 +235,8 @@ class Catalog:
         """Return the unit vectors of all chunks, or of those in some reports or kinds of section."""
         wanted = None if report_ids is None else set(report_ids)
         with self.database.reading() as connection:
-            table = self._table(connection, wanted)
-        if wanted is not None:
-            table = read.take(table, np.isin(table.report_ids, list(wanted)))
+            table = self._vectors.vectors(connection, wanted)
         return read.in_kinds(table, section_kinds)
-
-    def _table(self, connection: Any, wanted: set[str] | None) -> VectorTable:  # noqa: ANN401
-        """Return at least the rows of the reports wanted: all of them, from memory, where that is affordable."""
-        with self._cache:
-            changed = int(read.meta_value(connection, "changed"))
-            if self._vectors is not None and self._vectors[0] == changed:
-                return self._vectors[1]
-            dimension = int(read.meta_value(connection, "dimension") or 1)
-            if wanted is not None and read.count(connection, "chunks") > CACHED_VECTORS:
-                return read.vectors(connection, dimension, wanted)
-            self._vectors = (changed, read.vectors(connection, dimension))
-            return self._vectors[1]
 
     def vectors_of_texts(self, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
         """Return the vectors of those texts that some chunk of the catalog was embedded from, each a unit vector."""

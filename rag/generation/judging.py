@@ -19,7 +19,7 @@ from rag.generation.wording import failure_reason, reason, told
 from rag.questions import Question
 from rag.quotes import occurrences, prepare_quote
 from rag.retrieval import Corpus, Match, Passage, Retrieval, Retriever, Scope, Weighted
-from rag.retrieval.matching import is_instruction, match_passage
+from rag.retrieval.matching import PassageMatcher, is_instruction
 from rag.survey import Evidence, Judgement, Predicate, candidates, judge_report, predicate_of, stance_towards
 from rag.survey.stance import Stance
 from rag.types import Language, ReportMeta, SectionKind, Verdict
@@ -232,7 +232,8 @@ def _of_kinds(passages: Iterable[Passage], kinds: Sequence[SectionKind]) -> list
 
 
 def _matches(passages: Sequence[Passage], weighted: Sequence[Weighted], question: Question) -> list[Match]:
-    found = [match for passage in passages for match in match_passage(passage, weighted, question)]
+    matcher = PassageMatcher(weighted, question)
+    found = [match for passage in passages for match in matcher.matches(passage)]
     telling = [match for match in found if not is_instruction(match.sentence.folded)]
     return sorted(telling, key=lambda match: -match.score)
 
@@ -303,9 +304,8 @@ def _evidence(
         offset = source.start + place[0]
         sentence = next(item for item in source.sentences if item.start <= offset < item.end or item.start >= offset)
         stance = stance_towards(predicate.focus, sentence.folded, source.passage.paragraph.section_kind)
-        met = [
-            match.coverage for match in match_passage(source.passage, weighted, question) if match.sentence == sentence
-        ]
+        matches = PassageMatcher(weighted, question).matches(source.passage)
+        met = [match.coverage for match in matches if match.sentence == sentence]
         return Evidence(sentence, stance or Stance.AFFIRMS, max(met, default=0.0))
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import rjieba
 from pypinyin import Style, lazy_pinyin, pinyin
@@ -22,6 +22,9 @@ YEAR_LIST = lexicon.cue("scope", "year_list")
 """22、23年, 22 23 24年, 21到23年."""
 YEAR_SPAN = lexicon.cue("scope", "year_span")
 UNNAMED = lexicon.cue("scope", "unnamed")
+LATIN = re.compile("[a-z]")
+KEPT_PATTERNS = 20_000
+"""Names whose patterns are kept; compiling a few hundred takes longer than all the rest of a question."""
 LONGEST_SPAN = 12
 """Years from one end of a span to the other, at most."""
 CHINESE_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
@@ -67,9 +70,7 @@ def pinyin_name(name: str) -> str:
 @cache
 def _pinyin_pattern(name: str) -> re.Pattern[str]:
     """Match a name in pinyin by any reading of its characters (长埠: Changbu or Zhangbu)."""
-    readings = (
-        "(?:" + "|".join(sorted(set(options))) + ")" for options in pinyin(name, style=Style.NORMAL, heteronym=True)
-    )
+    readings = ("(?:" + "|".join(map(re.escape, options)) + ")" for options in _readings(name))
     return re.compile(r"(?<![a-z])" + r"['’\s-]?".join(readings) + r"(?![a-z])")
 
 
@@ -94,8 +95,9 @@ def find_mentions(question: str, metas: Iterable[ReportMeta], language: Language
 
 def _find_offices(folded: str, metas: Sequence[ReportMeta]) -> tuple[tuple[tuple[str, str | None], ...], str]:
     spans: list[tuple[int, int, ReportMeta]] = []
+    lettered = LATIN.search(folded) is not None
     for meta in metas:
-        spans.extend((start, end, meta) for start, end in _name_spans(folded, meta))
+        spans.extend((start, end, meta) for start, end in _name_spans(folded, meta, lettered))
     # A longer name covers a shorter one inside it: 北云溪街道 is not 云溪街道.
     kept = [
         (start, end, meta)
@@ -122,36 +124,82 @@ def _find_offices(folded: str, metas: Sequence[ReportMeta]) -> tuple[tuple[tuple
     return tuple(sorted(offices, key=lambda key: (offices[key], key[1] or ""))), rest
 
 
-def _name_spans(folded: str, meta: ReportMeta) -> list[tuple[int, int]]:
-    """Spans of any form of the office's name, its short name and its pinyin."""
-    office = meta.office or ""
+def _name_spans(folded: str, meta: ReportMeta, lettered: bool) -> list[tuple[int, int]]:
+    """Spans of any form of the office's name, its short name and, in a text with Latin letters, its pinyin."""
+    office, variants = meta.office or "", tuple(meta.office_variants)
+    spans: list[tuple[int, int]] = []
+    if any(form in folded for form in _name_beginnings(office, variants)):
+        spans.extend(match.span() for match in _name_pattern(office, variants).finditer(folded))
+    if lettered and _may_sound(short_name(office), folded):
+        spans.extend(match.span() for match in _english_name_pattern(short_name(office)).finditer(folded))
+    return spans
+
+
+@lru_cache(maxsize=KEPT_PATTERNS)
+def _name_beginnings(office: str, variants: tuple[str, ...]) -> tuple[str, ...]:
+    """Return texts of which one stands in whatever ``_name_pattern`` matches."""
+    short = fold(short_name(office))
+    forms = {fold(form) for form in (office, *variants)}
+    return (*({short} if len(short) >= 2 else ()), *(form for form in forms if len(short) < 2 or short not in form))
+
+
+def _may_sound(name: str, folded: str) -> bool:
+    """Tell whether a reading of every character of a name stands in a text; else no pinyin pattern can match it."""
+    return all(any(reading in folded for reading in readings) for readings in _readings(name))
+
+
+@cache
+def _readings(name: str) -> tuple[tuple[str, ...], ...]:
+    """Return the readings of each character of a name without tones (长埠: chang or zhang, bu)."""
+    return tuple(tuple(sorted(set(options))) for options in pinyin(name, style=Style.NORMAL, heteronym=True))
+
+
+@lru_cache(maxsize=KEPT_PATTERNS)
+def _name_pattern(office: str, variants: tuple[str, ...]) -> re.Pattern[str]:
     short = short_name(office)
-    forms = sorted({fold(form) for form in (office, *meta.office_variants)}, key=lambda form: (-len(form), form))
+    forms = sorted({fold(form) for form in (office, *variants)}, key=lambda form: (-len(form), form))
     patterns = [re.escape(form) for form in forms]
     if len(short) >= 2:
         patterns.append(re.escape(fold(short)) + r"(?:街道办|街道|街办|办事处|镇|乡|办)?(?![省市县区州])")
-    spans = [match.span() for match in re.finditer("|".join(patterns), folded)]
-    if re.search("[a-z]", folded):
-        suffix = r"(?:['’]s)?(?:\s+(?:sub-?\s?district|street|township|town)(?:\s+office)?)?"
-        pattern = re.compile(_pinyin_pattern(short).pattern + suffix)
-        spans.extend(match.span() for match in pattern.finditer(folded))
-    return spans
+    return re.compile("|".join(patterns))
+
+
+@lru_cache(maxsize=KEPT_PATTERNS)
+def _english_name_pattern(short: str) -> re.Pattern[str]:
+    suffix = r"(?:['’]s)?(?:\s+(?:sub-?\s?district|street|township|town)(?:\s+office)?)?"
+    return re.compile(_pinyin_pattern(short).pattern + suffix)
 
 
 def _find_regions(folded: str, metas: Sequence[ReportMeta]) -> tuple[set[str], list[tuple[int, int]]]:
     named: set[str] = set()
     spans: list[tuple[int, int]] = []
+    lettered = LATIN.search(folded) is not None
     for region in {meta.region for meta in metas if meta.region}:
-        stem = REGION_SUFFIX.sub("", region) or region
-        pattern = re.escape(fold(stem)) + r"(?:自治县|新区|[区市县旗])?" if len(stem) > 1 else re.escape(fold(region))
-        matches = list(re.finditer(pattern, folded))
-        if re.search("[a-z]", folded):
-            suffix = r"(?:\s+(?:district|county|city))?"
-            matches.extend(re.finditer(_pinyin_pattern(stem).pattern + suffix, folded))
+        beginning, pattern = _region_pattern(region)
+        matches = list(pattern.finditer(folded)) if beginning in folded else []
+        if lettered and _may_sound(_region_stem(region), folded):
+            matches.extend(_english_region_pattern(_region_stem(region)).finditer(folded))
         if matches:
             named.add(region)
             spans.extend(match.span() for match in matches)
     return named, spans
+
+
+def _region_stem(region: str) -> str:
+    return REGION_SUFFIX.sub("", region) or region
+
+
+@lru_cache(maxsize=KEPT_PATTERNS)
+def _region_pattern(region: str) -> tuple[str, re.Pattern[str]]:
+    """Return what a region's name begins with in any form, and the pattern of the forms."""
+    stem = _region_stem(region)
+    beginning, ending = (fold(stem), r"(?:自治县|新区|[区市县旗])?") if len(stem) > 1 else (fold(region), "")
+    return beginning, re.compile(re.escape(beginning) + ending)
+
+
+@lru_cache(maxsize=KEPT_PATTERNS)
+def _english_region_pattern(stem: str) -> re.Pattern[str]:
+    return re.compile(_pinyin_pattern(stem).pattern + r"(?:\s+(?:district|county|city))?")
 
 
 def named_regions(question: str, metas: Sequence[ReportMeta]) -> tuple[str, ...]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rag import lexicon
-from rag.figures import Figure, parse_figures
+from rag.figures import Figure, parse_figures, states_figure
 from rag.questions import Concept, Question
 from rag.retrieval.passages import Passage, Sentence
+from rag.retrieval.report_text import PART, ReportText, bigrams
 from rag.tables import cell_figures
 from rag.types import SectionKind
 
@@ -93,62 +94,103 @@ def _no_heavier_than_known(item: Weighted, heaviest: float) -> Weighted:
     return Weighted(item.concept, min(item.weight, ABSENT_SHARE * heaviest), present=False)
 
 
-@lru_cache(maxsize=4096)
-def _bigrams(word: str) -> frozenset[str]:
-    return frozenset(word[index : index + 2] for index in range(len(word) - 1))
-
-
 def mention_strength(concept: Concept, folded: str) -> float:
     """Return 1 for the very form asked for, a little less for a synonym, a share for part of a word, else 0."""
-    if not concept.words:
+    words = concept.words
+    if not words:
         return 0.0
-    if concept.words[0] in folded:
+    if words[0] in folded:
         return 1.0
-    if any(word in folded for word in concept.words[1:]):
-        return SYNONYM
+    for word in words[1:]:  # a loop takes half as long as any(), and this is where a question's time goes
+        if word in folded:
+            return SYNONYM
     if (concept.affirms and concept.affirms.search(folded)) or (concept.denies and concept.denies.search(folded)):
         return IMPLIED
-    if concept.kind in ("word", "quoted") and len(concept.words[0]) >= 3:
-        wanted = _bigrams(concept.words[0])
-        share = sum(pair in folded for pair in wanted) / len(wanted)
-        if share >= 0.5:
+    if _counts_in_part(concept):
+        share = sum(pair in folded for pair in bigrams(words[0])) / len(bigrams(words[0]))
+        if share >= PART:
             return SOFT * share
         # 红黄蓝 for 红色…黄色…蓝色, 五步法 for 五步工作法
-        return SOFT * 0.7 if all(character in folded for character in concept.words[0]) else 0.0
+        return SOFT * 0.7 if all(character in folded for character in words[0]) else 0.0
     return 0.0
 
 
-def match_passage(passage: Passage, weighted: Sequence[Weighted], question: Question) -> list[Match]:
-    """Score every sentence of a passage; sentences that meet nothing are left out."""
-    total = sum(item.weight for item in weighted)
-    if total <= 0:
-        return []
-    around = [mention_strength(item.concept, passage.folded) for item in weighted]
-    above = [mention_strength(item.concept, passage.heading) for item in weighted]
-    if not any(around) and not any(above):
-        return []
-    if passage.header and passage.header != passage.paragraph.text:
-        # A cell means what its row and its column say together.
-        around = [max(strength, heading) for strength, heading in zip(around, above, strict=True)]
-    matches = []
-    for sentence in passage.sentences:
-        own = around if passage.header else [mention_strength(item.concept, sentence.folded) for item in weighted]
-        met = [
-            max(strength, NEARBY * near, NEARBY * heading)
-            for strength, near, heading in zip(own, around, above, strict=True)
+def _counts_in_part(concept: Concept) -> bool:
+    """Tell whether a part of the concept's first form is a mention too."""
+    return concept.kind in ("word", "quoted") and len(concept.words[0]) >= 3
+
+
+class PassageMatcher:
+    """Scores the sentences of passages by one question's concepts.
+
+    Args:
+        weighted: The question's concepts with their weights.
+        question: The question.
+    """
+
+    def __init__(self, weighted: Sequence[Weighted], question: Question) -> None:
+        self._question = question
+        self._concepts = [item.concept for item in weighted]
+        self._weights = [item.weight for item in weighted]
+        self._total = sum(self._weights)
+        self._headings: dict[str, list[float]] = {}
+        self._words = tuple({word for concept in self._concepts for word in concept.words})
+        self._stated = tuple(pattern for concept in self._concepts if concept.words for pattern in concept.stated)
+        self._in_part = tuple(
+            concept.words[0] for concept in self._concepts if concept.words and _counts_in_part(concept)
+        )
+
+    def candidates(self, text: ReportText) -> list[Passage]:
+        """Return the statements of a report that may meet the question, by their own text or by their heading."""
+        return text.meeting(self._words, self._stated, self._in_part, lambda heading: any(self._above(heading)))
+
+    def matches(self, passage: Passage) -> list[Match]:
+        """Score every sentence of a passage; sentences that meet nothing are left out."""
+        if self._total <= 0:
+            return []
+        around = [mention_strength(concept, passage.folded) for concept in self._concepts]
+        above = self._above(passage.heading)
+        if not any(around) and not any(above):
+            return []
+        if passage.header and passage.header != passage.paragraph.text:
+            # A cell means what its row and its column say together.
+            around = [max(strength, heading) for strength, heading in zip(around, above, strict=True)]
+        least = [max(NEARBY * near, NEARBY * heading) for near, heading in zip(around, above, strict=True)]
+        scored = (
+            (sentence, around if passage.header else self._own(sentence.folded, around))
+            for sentence in passage.sentences
+        )
+        return [match for sentence, own in scored if (match := self._match(sentence, own, least)) is not None]
+
+    def _above(self, heading: str) -> list[float]:
+        """Return how strongly a heading mentions each concept; many paragraphs share one."""
+        if heading not in self._headings:
+            self._headings[heading] = [mention_strength(concept, heading) for concept in self._concepts]
+        return self._headings[heading]
+
+    def _own(self, folded: str, around: Sequence[float]) -> list[float]:
+        """Return how strongly a sentence mentions each concept; what its whole paragraph lacks it lacks too."""
+        return [
+            mention_strength(concept, folded) if near or concept.stated else 0.0
+            for concept, near in zip(self._concepts, around, strict=True)
         ]
-        coverage = sum(item.weight * strength for item, strength in zip(weighted, met, strict=True)) / total
-        direct = sum(item.weight * strength for item, strength in zip(weighted, own, strict=True)) / total
-        if coverage > 0:
-            matches.append(Match(sentence, coverage, direct, coverage + _form(sentence, question, direct)))
-    return matches
+
+    def _match(self, sentence: Sentence, own: Sequence[float], least: Sequence[float]) -> Match | None:
+        coverage = direct = 0.0
+        for weight, strength, nearby in zip(self._weights, own, least, strict=True):
+            coverage += weight * max(strength, nearby)
+            direct += weight * strength
+        coverage, direct = coverage / self._total, direct / self._total
+        if coverage <= 0:
+            return None
+        return Match(sentence, coverage, direct, coverage + _form(sentence, self._question, direct))
 
 
 def _form(sentence: Sentence, question: Question, direct: float) -> float:
     """What a sentence's form and place add: the kind of thing asked for, the section pointed at, done or planned."""
     passage, bonus = sentence.passage, 0.0
     if direct > 0:
-        if "number" in question.asked and figures_of(sentence):
+        if "number" in question.asked and _states_figure(sentence.text, passage.header):
             bonus += 0.15
         if "list" in question.asked and LISTING.search(sentence.folded):
             bonus += 0.15
@@ -170,6 +212,11 @@ def figures_of(sentence: Sentence) -> tuple[Figure, ...]:
 @lru_cache(maxsize=20_000)
 def _figures(text: str, header: str) -> tuple[Figure, ...]:
     return cell_figures(text, header) if header and text != header else parse_figures(text)
+
+
+@lru_cache(maxsize=20_000)
+def _states_figure(text: str, header: str) -> bool:
+    return bool(_figures(text, header)) if header else states_figure(text)
 
 
 def is_instruction(folded: str) -> bool:

@@ -72,7 +72,7 @@ class Passage:
     @cached_property
     def heading(self) -> str:
         """Its heading path, folded; for a table row the table's first row too."""
-        return fold(" ".join((*self.paragraph.path, self.header)))
+        return folded_heading(self.paragraph.path, self.header)
 
     @cached_property
     def sentences(self) -> tuple[Sentence, ...]:
@@ -86,6 +86,11 @@ class Passage:
             if start < end:
                 found.append(Sentence(self, start, end))
         return tuple(found)
+
+
+def folded_heading(path: tuple[str, ...], header: str) -> str:
+    """Return a heading path, folded; for a table row the table's first row too."""
+    return fold(" ".join((*path, header)))
 
 
 def passages_of(meta: ReportMeta, paragraphs: Iterable[Paragraph]) -> Iterator[Passage]:

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property, lru_cache
 from itertools import accumulate
+from operator import itemgetter
 
-from rag.catalog import ParagraphRow, to_paragraph
+from rag.catalog import ParagraphRow, to_paragraph, to_path
 from rag.folding import fold
-from rag.retrieval.passages import STATEMENTS, Passage
+from rag.retrieval.passages import STATEMENTS, Passage, folded_heading
 from rag.tables import with_headers
 from rag.types import ReportMeta
 
 _BREAK = "\0"
 """Stands between statements; no word that is looked for holds one."""
+
+PART = 0.5
+"""Share of a word's pairs of characters that makes a mention in part."""
+
+
+@lru_cache(maxsize=4096)
+def bigrams(word: str) -> frozenset[str]:
+    """Return the pairs of neighbouring characters of a word."""
+    return frozenset(word[index : index + 2] for index in range(len(word) - 1))
 
 
 class ReportText:
@@ -30,9 +41,10 @@ class ReportText:
 
     def __init__(self, meta: ReportMeta, rows: Iterable[ParagraphRow]) -> None:
         self.meta = meta
-        self._rows = [(row, header) for row, header in with_headers(rows) if row.kind in STATEMENTS]
+        # Plain tuples of plain values: the garbage collector leaves those alone, however many there are.
+        self._rows = [(*row, header) for row, header in with_headers(rows) if row.kind in STATEMENTS]
         self._made: dict[int, Passage] = {}
-        self.folded = fold(_BREAK.join([row.text for row, _ in self._rows]))
+        self.folded = fold(_BREAK.join([text for _, text, *_ in self._rows]))
 
     def __len__(self) -> int:
         """Return the number of statements."""
@@ -57,6 +69,33 @@ class ReportText:
         places.update(place for pattern in patterns for place in self._places_matching(pattern))
         return [self._passage(place) for place in sorted(places)]
 
+    def meeting(
+        self,
+        words: Iterable[str],
+        patterns: Sequence[re.Pattern[str]],
+        in_part: Iterable[str],
+        heading_meets: Callable[[str], bool],
+    ) -> list[Passage]:
+        """Return in order the statements that hold a word or part of one, match a pattern, or whose heading will do.
+
+        Args:
+            words: Words to look for.
+            patterns: Patterns to look for.
+            in_part: Words of which half of the pairs of characters, or every character somewhere, are enough.
+            heading_meets: Tells whether a folded heading will do; asked once for each heading.
+        """
+        places = {place for word in words for place in self._places_of(word)}
+        places.update(place for pattern in patterns for place in self._places_matching(pattern))
+        places.update(place for word in in_part for place in self._places_in_part(word))
+        met = {place for heading, headed in self._headings.items() if heading_meets(heading) for place in headed}
+        return [self._passage(place) for place in sorted(places | met)]
+
+    def _places_in_part(self, word: str) -> Iterator[int]:
+        pairs = bigrams(word)
+        counts = Counter(place for pair in pairs for place in self._places_of(pair))
+        yield from (place for place, count in counts.items() if count >= PART * len(pairs))
+        yield from set.intersection(*(set(self._places_of(character)) for character in word))
+
     def _places_of(self, word: str) -> Iterator[int]:
         found = self.folded.find(word)
         while found >= 0:
@@ -74,11 +113,32 @@ class ReportText:
     @cached_property
     def _starts(self) -> list[int]:
         """Where each statement begins, and where another would after the last."""
-        lengths = (len(row.text) + len(_BREAK) for row, _ in self._rows)
+        lengths = (len(text) + len(_BREAK) for _, text, *_ in self._rows)
         return list(accumulate(lengths, initial=0))
+
+    @cached_property
+    def _headings(self) -> dict[str, list[int]]:
+        """The statements under each folded heading."""
+        found: dict[str, list[int]] = {}
+        for place, (*_, path, _section_kind, header) in enumerate(self._rows):
+            found.setdefault(_heading(path, header), []).append(place)
+        return found
+
+    def passage_numbered(self, number: int) -> Passage | None:
+        """Return the statement that is a paragraph of the report by its number; None if that is no statement."""
+        place = bisect_left(self._rows, number, key=itemgetter(0))
+        found = place < len(self) and self._rows[place][0] == number
+        return self._passage(place) if found else None
 
     def _passage(self, place: int) -> Passage:
         if place not in self._made:
-            row, header = self._rows[place]
+            number, text, kind, section, path, section_kind, header = self._rows[place]
+            row = ParagraphRow(number, text, kind, section, path, section_kind)
             self._made[place] = Passage(self.meta, to_paragraph(row), header)
         return self._made[place]
+
+
+@lru_cache(maxsize=50_000)
+def _heading(path: str, header: str) -> str:
+    """Return a folded heading from a path as stored; most reports of a corpus share theirs."""
+    return folded_heading(to_path(path), header)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag.catalog import Catalog
@@ -11,9 +11,10 @@ from rag.index import Index
 from rag.questions import Question
 from rag.retrieval.corpus import Corpus
 from rag.retrieval.fusion import fuse, spread
-from rag.retrieval.matching import Match, Weighted, is_instruction, match_passage, weigh
+from rag.retrieval.matching import Match, PassageMatcher, Weighted, is_instruction, weigh
 from rag.retrieval.names import with_pinyin_names
 from rag.retrieval.passages import Passage
+from rag.retrieval.report_text import ReportText
 from rag.retrieval.scope import Scope
 from rag.types import Context, Hit, Route, SectionKind
 
@@ -74,8 +75,8 @@ class Retriever:
         weighted = weigh(question, self._corpus.rarity)
         dense = self._places(self._dense(question, scope, kinds))
         lexical = self._places(self._lexical(question, scope, kinds))
-        passages = self._passages(scope, kinds, [*dense, *lexical])
-        matches = self._matches(passages, weighted, question, scope)
+        texts = self._texts(scope, [*dense, *lexical])
+        matches = self._matches(texts.values(), kinds, weighted, question, scope)
         best: dict[Place, float] = {}
         for match in matches:
             best.setdefault(_place(match.sentence.passage), match.score)
@@ -86,7 +87,8 @@ class Retriever:
                 (DENSE_WEIGHT, self._inside_order(dense, best)),
             ]
         )
-        found = [(passages[place], score) for place, score in ranking.items() if place in passages]
+        placed = ((_passage(place, texts, kinds), score) for place, score in ranking.items())
+        found = [(passage, score) for passage, score in placed if passage is not None]
         many = len(scope.metas) > 1 and not question.offices
         spread_out = spread(found, lambda item: item[0].report.id, max(2, wanted // 3) if many else wanted, wanted)
         contexts = tuple(Context(passage.report, passage.paragraph, round(score, 5)) for passage, score in spread_out)
@@ -139,32 +141,40 @@ class Retriever:
                 ordered.setdefault(place)
         return list(ordered)
 
-    def _passages(
-        self, scope: Scope, kinds: Sequence[SectionKind], groups: Sequence[Sequence[Place]]
-    ) -> dict[Place, Passage]:
+    def _texts(self, scope: Scope, groups: Sequence[Sequence[Place]]) -> dict[str, ReportText]:
+        """Return the reports to look at closely, by id."""
         metas = list(scope.metas)
         if len(metas) > WHOLE_SCOPE_REPORTS:
             found = {report_id for group in groups for report_id, _ in group}
             metas = [meta for meta in metas if meta.id in found]
-        return {
-            _place(passage): passage
-            for passages in self._corpus.passages(metas)
-            for passage in passages
-            if not kinds or passage.paragraph.section_kind in kinds
-        }
+        return {text.meta.id: text for text in self._corpus.texts(metas)}
 
     @staticmethod
     def _matches(
-        passages: dict[Place, Passage], weighted: Sequence[Weighted], question: Question, scope: Scope
+        texts: Iterable[ReportText],
+        kinds: Sequence[SectionKind],
+        weighted: Sequence[Weighted],
+        question: Question,
+        scope: Scope,
     ) -> tuple[Match, ...]:
+        matcher = PassageMatcher(weighted, question)
         found = [
             match
-            for passage in passages.values()
-            for match in match_passage(passage, weighted, question)
+            for text in texts
+            for passage in matcher.candidates(text)
+            if not kinds or passage.paragraph.section_kind in kinds
+            for match in matcher.matches(passage)
             if not is_instruction(match.sentence.folded)
             and (question.route is Route.COMPARE or _names_a_year(match, scope.absent_years))
         ]
         return tuple(sorted(found, key=lambda match: -match.score))
+
+
+def _passage(place: Place, texts: Mapping[str, ReportText], kinds: Sequence[SectionKind]) -> Passage | None:
+    """Return the passage at a place; None where there is no statement, or one of another kind of section."""
+    report_id, number = place
+    passage = texts[report_id].passage_numbered(number) if report_id in texts else None
+    return passage if passage and (not kinds or passage.paragraph.section_kind in kinds) else None
 
 
 def _names_a_year(match: Match, years: Sequence[int]) -> bool:
