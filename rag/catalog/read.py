@@ -130,7 +130,10 @@ def chunk_texts(connection: Connection) -> Iterator[tuple[str, str, str, str]]:
     table = schema.chunks.c
     query = select(table.id, table.report_id, table.section_kind, table.embedding_text).order_by(table.row)
     for row in connection.execute(query.execution_options(yield_per=5_000)):
-        yield tuple(row)
+        chunk_id, report_id, kind, text = row
+        if not (chunk_id and report_id and isinstance(text, str)):
+            raise ValueError(f"chunk {chunk_id!r} of report {report_id!r} is not whole")
+        yield chunk_id, report_id, SectionKind(kind).value, text
 
 
 def vectors(connection: Connection, dimension: int, report_ids: Iterable[str] | None = None) -> VectorTable:
