@@ -15,14 +15,16 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from rag.catalog.checking import problems
 from rag.catalog.database import CATALOG_FILE, Database
+from rag.errors import StoreLocked
 
 HOME_FILE = "catalog.home"
 _LOCK = "home.lock"
 _NAMED = 3
+_WAIT_S = 1800.0
 
 Execute = Callable[[str, tuple[str | int, ...]], object]
 """Runs an SQL statement with ``?`` for its parameters."""
@@ -50,6 +52,7 @@ def settle(store: Path, database: Database) -> None:
 
     Raises:
         StoreDamaged: it did not come whole.
+        StoreLocked: another process does not come to an end with it.
     """
     noted = _noted(store)
     if noted is not None and noted.inode == _inode(store):
@@ -58,13 +61,23 @@ def settle(store: Path, database: Database) -> None:
         if noted is not None:
             _look_through(database)
         return
-    with FileLock(store / _LOCK):
-        noted = _noted(store)  # another process may have been first
-        if noted is not None and noted.inode != _inode(store):
-            _look_through(database)
-            with database.writing() as connection:
-                become_another(connection.exec_driver_sql, noted.store, str(store))
-        _note(store)
+    try:
+        with FileLock(store / _LOCK, timeout=_WAIT_S):
+            _settle(store, database)
+    except Timeout as error:
+        raise StoreLocked(
+            f"Another program has been looking through the copied store {str(store)!r} for {_WAIT_S:g} s. Wait for it "
+            "to finish, or end it, then try again."
+        ) from error
+
+
+def _settle(store: Path, database: Database) -> None:
+    noted = _noted(store)  # another process may have been first
+    if noted is not None and noted.inode != _inode(store):
+        _look_through(database)
+        with database.writing() as connection:
+            become_another(connection.exec_driver_sql, noted.store, str(store))
+    _note(store)
 
 
 def become_another(execute: Execute, before: str, after: str) -> None:
