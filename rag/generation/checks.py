@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import rjieba
-from pypinyin import lazy_pinyin
 
 from rag import lexicon
 from rag.folding import fold
@@ -228,4 +227,6 @@ def _known_english(name: str, evidence: str) -> bool:
 
 @lru_cache(maxsize=512)
 def _pinyin(text: str) -> str:
+    from pypinyin import lazy_pinyin
+
     return "".join(lazy_pinyin(text)).lower()

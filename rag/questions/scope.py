@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import rjieba
-from pypinyin import Style, lazy_pinyin, pinyin
 
 from rag import lexicon
 from rag.folding import fold
@@ -64,6 +63,8 @@ def short_name(office: str) -> str:
 @cache
 def pinyin_name(name: str) -> str:
     """Return a name in capitalised pinyin without tones: Xinhua for 新华."""
+    from pypinyin import lazy_pinyin  # its phrases take 0.2 s to load, and few questions need them
+
     return "".join(lazy_pinyin(name)).capitalize()
 
 
@@ -151,6 +152,8 @@ def _may_sound(name: str, folded: str) -> bool:
 @cache
 def _readings(name: str) -> tuple[tuple[str, ...], ...]:
     """Return the readings of each character of a name without tones (长埠: chang or zhang, bu)."""
+    from pypinyin import Style, pinyin
+
     return tuple(tuple(sorted(set(options))) for options in pinyin(name, style=Style.NORMAL, heteronym=True))
 
 

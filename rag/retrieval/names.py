@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from pypinyin import lazy_pinyin
-
 from rag.questions import Concept, Question
 from rag.retrieval.passages import Passage
 
@@ -63,4 +61,6 @@ def _names_that_sound(sounds: Sequence[str], passages: Iterable[Passage]) -> dic
 
 @lru_cache(maxsize=10_000)
 def _syllable(character: str) -> str:
+    from pypinyin import lazy_pinyin
+
     return lazy_pinyin(character)[0] if "一" <= character <= "鿿" else ""
