@@ -15,20 +15,29 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import rag
 from rag.errors import RagError
 
 _LENGTH = struct.Struct(">Q")
+_LOOK_UP_SECONDS = 1.0
+"""Seconds without a request after which a child looks whether its parent is there, and may tidy up."""
 _END_SECONDS = 2.0
+_GONE_SECONDS = 10.0
+"""Seconds after which a killed process that is still there is left to the operating system."""
 _ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+
+_NO_MORE = object()
+"""Stands after the last request."""
 
 Tell = Callable[[Any], None]
 """Sends a part of the answer, or how far it has come."""
+
+Handler = TypeVar("Handler", bound=Callable[[Any, Tell], object])
 
 
 class ChildDied(Exception):
@@ -46,22 +55,41 @@ class ChildProcess:
         module: Run with ``python -m``; calls ``serve``.
         setup: What its handler is made from.
         one_thread: Keep numerical libraries from starting a thread, with memory of its own, for every core.
+        quiet: Its output goes nowhere, so that it disturbs neither ours nor whoever waits for the end of ours.
+        keep_open: Descriptors that stay open as long as the child lives.
+
+    Raises:
+        OSError: no process can be started.
     """
 
-    def __init__(self, module: str, setup: object, *, one_thread: bool = False) -> None:
+    def __init__(
+        self,
+        module: str,
+        setup: object,
+        *,
+        one_thread: bool = False,
+        quiet: bool = False,
+        keep_open: Sequence[int] = (),
+    ) -> None:
         environment = {**os.environ, "PYTHONPATH": _path(), **(_ONE_THREAD if one_thread else {})}
         # A session of its own, so that Ctrl+C in the terminal stops the parent, which then ends the child in order.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module],
+            [sys.executable, "-P", "-m", module],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if quiet else None,
             start_new_session=True,
+            pass_fds=keep_open,
         )
+        assert self._process.stdin is not None and self._process.stdout is not None, "both were asked for"
+        self._requests, self._answers = self._process.stdin, self._process.stdout
         self._lock = threading.Lock()
-        self._asking = self._timed_out = False
+        self._asking: object = None
+        self._too_late = ""
         self._setup: object = setup
-        self._is_set_up = False
+        self.is_ready = False
+        """Whether it has made its handler."""
 
     @property
     def pid(self) -> int:
@@ -72,6 +100,21 @@ class ChildProcess:
     def is_alive(self) -> bool:
         """Whether it can still be asked."""
         return self._process.poll() is None
+
+    def start(self, seconds: float | None = None) -> None:
+        """Hand the setup over and wait until the child is ready, unless it is: starting counts in no request's time.
+
+        Args:
+            seconds: Time after which the child is killed; None: no limit.
+
+        Raises:
+            ChildDied: the child ended first; it takes no request.
+        """
+        if not self.is_ready:
+            with self._within(seconds):
+                _send(self._requests, self._setup)
+                _receive(self._answers)
+            self.is_ready = True
 
     def ask(self, request: object, *, seconds: float | None = None, on_part: Tell | None = None) -> Any:  # noqa: ANN401
         """Send a request and return the answer.
@@ -86,35 +129,32 @@ class ChildProcess:
             RagError: the handler raised it.
             MemoryError: the handler ran out of memory.
         """
-        timer = threading.Timer(seconds, self._time_is_up) if seconds else None
+        self.start()
+        with self._within(seconds):
+            _send(self._requests, request)
+            return self._answer(on_part)
+
+    @contextmanager
+    def _within(self, seconds: float | None) -> Iterator[None]:
+        """Kill the child if what is done with it takes longer; say how it ended if it does."""
+        self._asking = asking = object()
+        timer = threading.Timer(seconds or 0.0, self._time_is_up, [asking, seconds])
+        timer.daemon = True
         try:
-            self._prepare()
-            self._asking = True
-            if timer:
-                timer.daemon = True
+            if seconds:
                 timer.start()
-            return self._exchange(request, on_part)
+            yield
         except (OSError, EOFError, ValueError) as error:
-            raise ChildDied(self._end(), self._timed_out) from error
+            how = self._end()
+            raise ChildDied(self._too_late or how, timed_out=bool(self._too_late)) from error
         finally:
             with self._lock:
-                self._asking = False
-            if timer:
-                timer.cancel()
+                self._asking = None
+            timer.cancel()
 
-    def _prepare(self) -> None:
-        """Hand the setup over and wait until the child is ready: starting counts in no request's time."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        if not self._is_set_up:
-            _send(self._process.stdin, self._setup)
-            _receive(self._process.stdout)
-            self._is_set_up = True
-
-    def _exchange(self, request: object, on_part: Tell | None) -> Any:  # noqa: ANN401
-        assert self._process.stdin is not None and self._process.stdout is not None
-        _send(self._process.stdin, request)
+    def _answer(self, on_part: Tell | None) -> Any:  # noqa: ANN401
         while True:
-            kind, value = _receive(self._process.stdout)
+            kind, value = _receive(self._answers)
             if kind == "answer":
                 return value
             if kind == "error":
@@ -126,61 +166,110 @@ class ChildProcess:
                     self.close()
                     raise
 
-    def close(self) -> None:
-        """End it at once, whatever it is doing; its own caller then gets ``ChildDied``."""
-        self._process.kill()
-        self._process.wait()
-        self._close_pipes()
+    def close(self, seconds: float = 0.0) -> bool:
+        """End it, whatever it is doing; its own caller then gets ``ChildDied``.
 
-    def _time_is_up(self) -> None:
+        Args:
+            seconds: Time in which it may end by itself, once nobody asks it any more; 0: it is ended at once.
+
+        Returns:
+            Whether it is gone. One that the operating system cannot end, for want of a disk's answer, is left to it.
+        """
+        if seconds:
+            _close(self._requests)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(seconds)
+        self._process.kill()
+        try:
+            self._process.wait(_GONE_SECONDS)
+        except subprocess.TimeoutExpired:
+            return False
+        _close(self._requests, self._answers)
+        return True
+
+    def _time_is_up(self, asking: object, seconds: float) -> None:
         with self._lock:  # not after the answer: that would be the next request's misfortune
-            if self._asking:
-                self._timed_out = True
+            if self._asking is asking:
+                self._too_late = f"killed, since it did not answer within {seconds:g} s"
                 self._process.kill()
 
     def _end(self) -> str:
         """Return how it ended, once it has."""
-        try:
-            code = self._process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            code = self._process.wait()
-        self._close_pipes()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_SECONDS)
+        if not self.close():
+            return "killed, but still there"
+        code = self._process.returncode
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
 
-    def _close_pipes(self) -> None:
-        for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(OSError):
-                assert pipe is not None, "both were asked for"
-                pipe.close()
 
-
-def serve(make: Callable[[Any], Callable[[Any, Tell], object]]) -> None:
-    """Be such a child until the parent goes: make a handler from the setup, then answer request after request.
+def serve(
+    make: Callable[[Any], Handler],
+    *,
+    rest: Callable[[Handler], None] = lambda handler: None,
+    finish: Callable[[Handler], None] | None = None,
+) -> None:
+    """Be such a child: make a handler from the setup, then answer request after request until the parent ends that.
 
     Errors of ours and want of memory go to the parent; any other ends the child.
+
+    Args:
+        make: Makes the handler.
+        rest: Called about every second without a request.
+        finish: Called when there will be no more requests, after what is under way. None: the child ends at once
+            then, whatever it is doing, since that might never end.
     """
     requests, answers = _own_pipes()
     waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(requests, waiting), daemon=True).start()
-    handle = make(waiting.get())
-    _send(answers, "ready")
+    threading.Thread(target=_listen, args=(requests, waiting, finish is None), daemon=True).start()
+    parent = os.getppid()
+    try:
+        setup = _next(waiting, parent)
+    except EOFError:
+        return
+    handler = make(setup)
+    with suppress(EOFError, OSError):  # there are no more, or the other end is gone
+        _send(answers, "ready")
+        while True:
+            request = _next(waiting, parent, lambda: rest(handler))
+            _send(answers, _reply(handler, request, answers))
+    if finish:
+        finish(handler)
+    os._exit(0)  # half a second sooner: there is nothing left to tidy up
+
+
+def _next(waiting: queue.SimpleQueue[Any], parent: int, rest: Callable[[], None] = lambda: None) -> Any:  # noqa: ANN401
+    """Wait for a request.
+
+    Raises:
+        EOFError: there will be none, or the process that started us is gone, whoever else holds its pipes.
+    """
     while True:
-        request = waiting.get()
-        try:
-            answer = ("answer", handle(request, lambda part: _send(answers, ("part", part))))
-        except (RagError, MemoryError) as error:
-            answer = ("error", error.with_traceback(None))
-        except Exception:
-            traceback.print_exc()
-            os._exit(1)
-        _send(answers, answer)
+        with suppress(queue.Empty):
+            request = waiting.get(timeout=_LOOK_UP_SECONDS)
+            if request is _NO_MORE:
+                raise EOFError
+            return request
+        if os.getppid() != parent:
+            raise EOFError
+        rest()
+
+
+def _reply(handler: Callable[[Any, Tell], object], request: object, answers: IO[bytes]) -> tuple[str, object]:
+    try:
+        return "answer", handler(request, lambda part: _send(answers, ("part", part)))
+    except (RagError, MemoryError) as error:
+        return "error", error.with_traceback(None)
+    except Exception:
+        traceback.print_exc()
+        os._exit(1)
 
 
 def _own_pipes() -> tuple[IO[bytes], IO[bytes]]:
     """Take the pipes for ourselves, so that a library that prints does not print into an answer."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # a service manager signals every process; the parent decides
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if number := getattr(signal, name, None):  # Windows has no SIGHUP
+            signal.signal(number, signal.SIG_IGN)  # a service manager signals every process; the parent decides
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     with open(os.devnull) as nothing:
@@ -188,13 +277,17 @@ def _own_pipes() -> tuple[IO[bytes], IO[bytes]]:
     return requests, answers
 
 
-def _listen(requests: IO[bytes], waiting: queue.SimpleQueue[Any]) -> None:
-    """Take requests; the end of the pipe is the end of the parent, however it came."""
+def _listen(requests: IO[bytes], waiting: queue.SimpleQueue[Any], ends_at_once: bool) -> None:
+    """Take requests; the end of the pipe is the end of the parent, however it came, or of its wanting us."""
     try:
         while True:
             waiting.put(_receive(requests))
     except (OSError, EOFError):
-        os._exit(0)
+        pass
+    finally:
+        if ends_at_once:
+            os._exit(0)
+        waiting.put(_NO_MORE)
 
 
 def _send(pipe: IO[bytes], message: object) -> None:
@@ -214,6 +307,12 @@ def _exactly(pipe: IO[bytes], size: int) -> bytes:
     if len(data) < size:
         raise EOFError
     return data
+
+
+def _close(*pipes: IO[bytes]) -> None:
+    for pipe in pipes:
+        with suppress(OSError):
+            pipe.close()
 
 
 def _path() -> str:

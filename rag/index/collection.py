@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.index.child import Child
+from rag.child_process import ChildDied, ChildProcess
+from rag.errors import StoreError
 from rag.index.failure import Busy, CollectionFailed
 from rag.types import Hit
 
@@ -44,17 +45,15 @@ class ChromaProcess:
 
     def __init__(self, place: str, keep_open: Sequence[int] = ()) -> None:
         try:
-            self._child = Child("rag.index.chroma_process", [place], keep_open)
+            self._child = ChildProcess("rag.index.chroma_process", place, quiet=True, keep_open=keep_open)
         except OSError as error:
             raise CollectionFailed(f"its process could not be started: {error}") from error
         self._turn = threading.Lock()
-        self._greeted = False
-        self._stopped = False
 
     @property
     def pid(self) -> int:
         """The process's number."""
-        return self._child.process.pid
+        return self._child.pid
 
     def ask(self, seconds: float, method: str, *arguments: Any, patience: float = -1) -> Any:  # noqa: ANN401
         """Have a method of ``rag.index.chroma.Chroma`` called.
@@ -72,45 +71,28 @@ class ChromaProcess:
         if not self._turn.acquire(timeout=patience):
             raise Busy
         try:
-            if not self._greeted:
-                self._exchange(_OPEN_S, None)
-                self._greeted = True
-            return self._exchange(seconds, (method, arguments))
+            self._child.start(_OPEN_S)
+            return self._child.ask((method, arguments), seconds=seconds)
+        except ChildDied as error:
+            raise CollectionFailed(f"its process is gone ({error})") from error
+        except StoreError as error:
+            raise CollectionFailed(str(error)) from error
         finally:
             self._turn.release()
 
-    def _exchange(self, seconds: float, request: tuple[str, tuple[Any, ...]] | None) -> Any:  # noqa: ANN401
-        child = self._running()
-        with child.within(seconds):
-            if request is not None:
-                child.connection.send(request)
-            done, value = child.connection.recv()
-        if not done:
-            raise CollectionFailed(value)
-        return value
-
-    def _running(self) -> Child:
-        if self._stopped or self._child.connection.closed:
-            raise CollectionFailed("its process was stopped")
-        return self._child
-
     def give_up_starting(self) -> None:
         """End the process if it has not got as far as Chroma; who waits for it is told that it is lost."""
-        if not self._greeted:
-            self._child.process.kill()
+        if not self._child.is_ready:
+            self._child.close()
 
     def close(self) -> bool:
         """Let Chroma be closed cleanly; say whether the process is gone."""
         with self._turn:
-            self._stopped = True
-            return self._child.stop(_CLOSE_S)
+            return self._child.close(_CLOSE_S)
 
     def kill(self) -> bool:
         """End the process without ado, whatever it is at; say whether it is gone."""
-        self._child.process.kill()
-        with self._turn:
-            self._stopped = True
-            return self._child.stop(0)
+        return self._child.close()
 
 
 class Collection:

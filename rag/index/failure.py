@@ -10,10 +10,6 @@ class CollectionFailed(Exception):
     """Chroma could not do it; the message continues "the vector index failed: …"."""
 
 
-class ProcessLost(CollectionFailed):
-    """The process that did the work is gone."""
-
-
 class Busy(Exception):
     """What was asked would have had to wait for a write."""
 

@@ -99,43 +99,54 @@ class LexicalIndex:
         return mask
 
 
-def build(catalog: Catalog) -> LexicalIndex:
-    """Build the index in memory from the catalog's chunks (19 s per 100,000, in which no other thread runs)."""
-    changed = catalog.change_counter()
-    return build_from(changed, catalog.chunk_texts())
-
-
-def build_from(changed: int, chunks: Iterable[tuple[str, str, str, str]]) -> LexicalIndex:
-    """Build the index in memory.
+class Builder:
+    """Builds the index in memory.
 
     A chunk's tokens are kept as numbers, four bytes each: as text they take twenty times as much.
 
     Args:
         changed: Change counter of the catalog that the chunks are from.
-        chunks: (id, report id, section kind, text) of each.
     """
-    reports: dict[str, int] = {}
-    vocabulary: dict[str, int] = {}
-    ids: list[str] = []
-    report_codes, kind_codes = array("i"), array("b")
-    documents: list[array[int]] = []
-    for chunk_id, report_id, kind, text in chunks:
-        ids.append(chunk_id)
-        report_codes.append(reports.setdefault(report_id, len(reports)))
-        kind_codes.append(_KINDS.index(kind))
-        documents.append(array("i", [vocabulary.setdefault(token, len(vocabulary)) for token in tokenize(text)]))
-    scores = None
-    if documents:
-        scores = bm25s.BM25()
-        scores.index((documents, vocabulary), show_progress=False)
-    return LexicalIndex(
-        changed=changed,
-        ids=np.array(ids, dtype=np.str_),
-        reports=tuple(reports),
-        report_codes=np.array(report_codes, dtype=np.int32),
-        kind_codes=np.array(kind_codes, dtype=np.int8),
-        scores=scores,
-    )
+
+    def __init__(self, changed: int) -> None:
+        self._changed = changed
+        self.ids: list[str] = []
+        """Of the chunks so far."""
+        self._reports: dict[str, int] = {}
+        self._vocabulary: dict[str, int] = {}
+        self._report_codes, self._kind_codes = array("i"), array("b")
+        self._documents: list[array[int]] = []
+
+    def add(self, chunks: Iterable[tuple[str, str, str, str]]) -> None:
+        """Take (id, report id, section kind, text) of some chunks."""
+        words = self._vocabulary
+        for chunk_id, report_id, kind, text in chunks:
+            self.ids.append(chunk_id)
+            self._report_codes.append(self._reports.setdefault(report_id, len(self._reports)))
+            self._kind_codes.append(_KINDS.index(kind))
+            self._documents.append(array("i", [words.setdefault(token, len(words)) for token in tokenize(text)]))
+
+    def built(self) -> LexicalIndex:
+        """Return the index of the chunks taken."""
+        scores = None
+        if self._documents:
+            scores = bm25s.BM25()
+            scores.index((self._documents, self._vocabulary), show_progress=False)
+        return LexicalIndex(
+            changed=self._changed,
+            ids=np.array(self.ids, dtype=np.str_),
+            reports=tuple(self._reports),
+            report_codes=np.array(self._report_codes, dtype=np.int32),
+            kind_codes=np.array(self._kind_codes, dtype=np.int8),
+            scores=scores,
+        )
+
+
+def build(catalog: Catalog) -> LexicalIndex:
+    """Build the index in memory from the catalog's chunks (19 s per 100,000, in which no other thread runs)."""
+    builder = Builder(catalog.change_counter())
+    builder.add(catalog.chunk_texts())
+    return builder.built()
 
 
 def build_saved(catalog: Catalog, stopped: Callable[[], bool] = lambda: False) -> bool:

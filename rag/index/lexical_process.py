@@ -1,4 +1,4 @@
-"""The lexical index built in a process of its own: ``python -m rag.index.lexical_process CONNECTION FOLDER``.
+"""The lexical index built in a process of its own: ``python -m rag.index.lexical_process``, set up with a folder.
 
 Cutting texts into tokens holds the interpreter lock, 19 s per 100,000 chunks, in which an application would answer
 nobody. So the chunks are sent to a process that builds the index into a folder, from where it is memory-mapped.
@@ -6,14 +6,14 @@ nobody. So the chunks are sent to a process that builds the index into a folder,
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import islice
-from multiprocessing.connection import Connection
 from pathlib import Path
 
-from rag.index.child import Child, ignore_signals
-from rag.index.failure import ProcessLost, Stopped
+from rag.child_process import ChildDied, ChildProcess, Tell, serve
+from rag.errors import StoreError
+from rag.index.failure import Stopped
 
 Chunk = tuple[str, str, str, str]
 """Id, report id, section kind and text of a chunk."""
@@ -22,7 +22,7 @@ _BATCH = 500
 _LOOK_UP_S = 0.2
 _BATCH_S = 300.0
 _FINISH_S = 3600.0
-"""Seconds that a batch, and the scoring of all, may take before the process counts as hung."""
+"""Seconds that starting or a batch, and the scoring of all, may take before the process counts as hung."""
 
 
 def build_apart(folder: Path, chunks: Iterable[Chunk], stopped: Callable[[], bool]) -> int:
@@ -32,25 +32,33 @@ def build_apart(folder: Path, chunks: Iterable[Chunk], stopped: Callable[[], boo
         Stopped: ``stopped`` said so.
         OSError: the process could not do it.
     """
-    child = Child("rag.index.lexical_process", [str(folder)])
+    child = ChildProcess("rag.index.lexical_process", folder, quiet=True)
     try:
+        child.start(_BATCH_S)
         rows = iter(chunks)
         while batch := list(islice(rows, _BATCH)):
             _unless(stopped)
-            with child.within(_BATCH_S):
-                child.connection.send(batch)
-        with child.within(_FINISH_S):
-            child.connection.send([])
-            while not child.connection.poll(_LOOK_UP_S):
-                _unless(stopped)
-            done, value = child.connection.recv()
-    except ProcessLost as error:
+            child.ask(batch, seconds=_BATCH_S)
+        return _saved(child, stopped)
+    except ChildDied as error:
+        raise OSError(f"the lexical index could not be built: its process is gone ({error})") from error
+    except StoreError as error:
         raise OSError(f"the lexical index could not be built: {error}") from error
     finally:
-        child.stop(0)
-    if not done:
-        raise OSError(value)
-    return int(value)
+        child.close()
+
+
+def _saved(child: ChildProcess, stopped: Callable[[], bool]) -> int:
+    """Have the index scored and saved; end the child if that is to be left in the middle."""
+    with ThreadPoolExecutor(1) as thread:
+        saved = thread.submit(child.ask, [], seconds=_FINISH_S)
+        try:
+            while not wait([saved], _LOOK_UP_S).done:
+                _unless(stopped)
+        except BaseException:
+            child.close()
+            raise
+        return int(saved.result())
 
 
 def _unless(stopped: Callable[[], bool]) -> None:
@@ -58,28 +66,23 @@ def _unless(stopped: Callable[[], bool]) -> None:
         raise Stopped
 
 
-def main(descriptor: str, folder: str) -> int:
-    """Take chunks over the connection, build the index, and tell how many there were."""
-    from rag.index.lexical import build_from, save
+def _handler(folder: Path) -> Callable[[Sequence[Chunk], Tell], int]:
+    """Return what takes chunks, and after the last of them builds the index and tells how many there were."""
+    from rag.index.lexical import Builder, save
 
-    ignore_signals()
-    with Connection(int(descriptor)) as connection:
+    builder = Builder(changed=0)
+
+    def take(chunks: Sequence[Chunk], _tell: Tell) -> int:
         try:
-            index = build_from(0, _received(connection))
-            save(index, Path(folder))
-            connection.send((True, len(index.ids)))
-        except EOFError:
-            return 1  # whoever wanted it is gone
+            builder.add(chunks)
+            if not chunks:
+                save(builder.built(), folder)
         except Exception as error:
-            connection.send((False, f"{type(error).__name__}: {error}"))
-            return 1
-    return 0
+            raise StoreError(f"{type(error).__name__}: {error}") from error
+        return len(builder.ids)
 
-
-def _received(connection: Connection) -> Iterator[Chunk]:
-    while batch := connection.recv():
-        yield from batch
+    return take
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    serve(_handler)
