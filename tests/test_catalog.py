@@ -209,6 +209,21 @@ def test_vectors_can_be_had_of_some_reports_and_sections(catalog):
     assert len(catalog.vectors([]).ids) == 0
 
 
+@pytest.mark.parametrize(("kept_at_once", "kept_at_most"), [(0, 0), (0, 1_000)])
+def test_vectors_of_some_reports_are_the_same_kept_or_read_anew(catalog, monkeypatch, kept_at_once, kept_at_most):
+    monkeypatch.setattr("rag.catalog.vector_cache.KEPT_AT_ONCE", kept_at_once)
+    monkeypatch.setattr("rag.catalog.vector_cache.KEPT_AT_MOST", kept_at_most)
+    first, second = stored_report("a.txt", "甲。", "甲的不足。"), stored_report("b.txt", "乙。", "乙的不足。")
+    catalog.put_report(first)
+    catalog.put_report(second)
+    for _ in range(3):
+        found = catalog.vectors([second.report.meta.id])
+        assert list(found.ids) == [chunk.id for chunk in second.chunks]
+        np.testing.assert_array_equal(found.matrix, second.matrix)
+    catalog.remove_file(second.file.path)
+    assert len(catalog.vectors([second.report.meta.id]).ids) == 0
+
+
 def test_a_reader_sees_what_another_writer_commits(catalog, open_catalog):
     with open_catalog(BUILT_WITH) as reader:
         assert reader.report_metas() == []

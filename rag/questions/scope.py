@@ -63,7 +63,9 @@ def short_name(office: str) -> str:
 @cache
 def pinyin_name(name: str) -> str:
     """Return a name in capitalised pinyin without tones: Xinhua for 新华."""
-    from pypinyin import lazy_pinyin  # its phrases take 0.2 s to load, and few questions need them
+    from pypinyin import (
+        lazy_pinyin,
+    )  # loading its phrases is most of this package's import, and few questions need them
 
     return "".join(lazy_pinyin(name)).capitalize()
 
