@@ -111,6 +111,7 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
             rag, settings, conversations, check=partial(check_upload, limits=UploadLimits.of(settings))
         )
         install(application, settings)
+        gc.freeze()  # what was built to start with stays; looking through it made a question in thirty wait 0.2 s
         config = uvicorn.Config(
             application, log_level="error", timeout_graceful_shutdown=_GRACE_SECONDS, server_header=False,
             proxy_headers=False,  # the gate reads them, as far as RAG_TRUSTED_PROXIES says
