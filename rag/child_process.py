@@ -87,9 +87,10 @@ class ChildProcess:
         self._lock = threading.Lock()
         self._asking: object = None
         self._too_late = ""
-        self._setup: object = setup
         self.is_ready = False
         """Whether it has made its handler."""
+        with suppress(OSError):  # it has ended already: whoever asks it is told
+            _send(self._requests, setup)
 
     @property
     def pid(self) -> int:
@@ -102,7 +103,7 @@ class ChildProcess:
         return self._process.poll() is None
 
     def start(self, seconds: float | None = None) -> None:
-        """Hand the setup over and wait until the child is ready, unless it is: starting counts in no request's time.
+        """Wait until the child is ready: starting counts in no request's time.
 
         Args:
             seconds: Time after which the child is killed; None: no limit.
@@ -112,7 +113,6 @@ class ChildProcess:
         """
         if not self.is_ready:
             with self._within(seconds):
-                _send(self._requests, self._setup)
                 _receive(self._answers)
             self.is_ready = True
 
@@ -216,18 +216,21 @@ def serve(
     Args:
         make: Makes the handler.
         rest: Called about every second without a request.
-        finish: Called when there will be no more requests, after what is under way. None: the child ends at once
-            then, whatever it is doing, since that might never end.
+        finish: Called when there will be no more requests, after what is under way. None, or no handler yet: the
+            child ends at once then, whatever it is doing, since that might never end.
     """
     requests, answers = _own_pipes()
     waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(requests, waiting, finish is None), daemon=True).start()
+    finishes = threading.Event()
+    threading.Thread(target=_listen, args=(requests, waiting, finishes), daemon=True).start()
     parent = os.getppid()
     try:
         setup = _next(waiting, parent)
     except EOFError:
         return
     handler = make(setup)
+    if finish:
+        finishes.set()
     with suppress(EOFError, OSError):  # there are no more, or the other end is gone
         _send(answers, "ready")
         while True:
@@ -277,7 +280,7 @@ def _own_pipes() -> tuple[IO[bytes], IO[bytes]]:
     return requests, answers
 
 
-def _listen(requests: IO[bytes], waiting: queue.SimpleQueue[Any], ends_at_once: bool) -> None:
+def _listen(requests: IO[bytes], waiting: queue.SimpleQueue[Any], finishes: threading.Event) -> None:
     """Take requests; the end of the pipe is the end of the parent, however it came, or of its wanting us."""
     try:
         while True:
@@ -285,7 +288,7 @@ def _listen(requests: IO[bytes], waiting: queue.SimpleQueue[Any], ends_at_once: 
     except (OSError, EOFError):
         pass
     finally:
-        if ends_at_once:
+        if not finishes.is_set():
             os._exit(0)
         waiting.put(_NO_MORE)
 
