@@ -27,8 +27,8 @@ from rag.pipeline import Rag
 from rag.settings import load_settings
 from rag.types import Route
 
-_REPORT = "substr(%s, 1, 8) || printf('%%04x', :copy)"
-"""A copy's report id: twelve hexadecimal digits, as every report's."""
+_REPORT = "substr(%s, 1, 9) || printf('x%%02x', :copy)"
+"""A copy's report id: of twelve characters, as every report's, and with an x that none of theirs has."""
 
 _COPIES = {
     "reports": {"id": _REPORT % "id", "path": "path || '.' || :copy", "year": "year - :copy", "changed": "changed"},

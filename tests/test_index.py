@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -202,7 +203,10 @@ def test_an_index_of_another_catalog_is_not_trusted(index, catalog, tmp_path):
 def test_a_catalog_put_back_to_an_earlier_time_is_told(index, catalog):
     index.close()
     earlier = (catalog.store / "earlier.sqlite").absolute()
-    with sqlite3.connect(catalog.store / "catalog.sqlite") as source, sqlite3.connect(earlier) as copy:
+    with (
+        closing(sqlite3.connect(catalog.store / "catalog.sqlite")) as source,
+        closing(sqlite3.connect(earlier)) as copy,
+    ):
         source.backup(copy)
     catalog.put_report(stored_report("d.txt", "运用无人机巡查河道。"))
     reopened(catalog)
