@@ -69,6 +69,16 @@ class ProcessLock:
         except (OSError, ValueError, KeyError, TypeError):
             return "another process"
 
+    def holder_is_gone(self) -> bool:
+        """Say whether the process that took the lock has ended, and only a child of its own still keeps it."""
+        try:
+            os.kill(int(json.loads(self._holder.read_text(encoding="utf-8"))["pid"]), 0)
+        except ProcessLookupError:
+            return True
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        return False
+
     def current_holder(self) -> str:
         """Say who holds the lock now; empty if nobody does, or where a read-only folder does not let us try."""
         if not self.held and (self.acquire() or not os.access(self._holder.parent, os.W_OK)):

@@ -46,6 +46,10 @@ class VectorFolder:
         """Give the folder back."""
         self._lock.release()
 
+    def comes_free(self) -> bool:
+        """Say whether the folder is only being closed: its owner was killed, the process that has it open was not."""
+        return self._lock.holder_is_gone()
+
     def holder(self) -> str:
         """Say who holds the folder; empty if nobody does."""
         return self._lock.current_holder()

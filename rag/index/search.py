@@ -239,7 +239,7 @@ class Index:
         return ()
 
     def _sync_vector(self) -> None:
-        if self._wants_vector and self.acquire():
+        if self._wants_vector and self._vector.acquire_soon():
             self._vector.sync()
 
     def _sync_lexical(self) -> None:

@@ -51,6 +51,10 @@ class VectorServer:
             self._process = None
         self._lock.release()
 
+    def comes_free(self) -> bool:
+        """Say no: the lock of whoever wrote is gone with its process."""
+        return False
+
     def holder(self) -> str:
         """Say who writes the index; empty if nobody does."""
         return self._lock.current_holder()

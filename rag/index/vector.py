@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -26,6 +27,10 @@ FAILURES, WITHIN_S = 3, 3600.0
 RETRY_S = 30.0
 """Seconds after which a server that could not be reached is tried again."""
 
+CLOSING_S = 20.0
+"""Seconds that a killed owner's Chroma is given to finish what it is at and close."""
+
+_POLL_S = 0.1
 _NOTES = 20
 
 _PUT_BACK = (
@@ -75,6 +80,15 @@ class VectorIndex:
             with self._switching:  # another may have written it since we looked
                 self._collection, self._state = None, None if self._place.shared else self._place.state()
         return self._place.held
+
+    def acquire_soon(self) -> bool:
+        """Become the owner if the index is free, or is being closed after its owner was killed."""
+        deadline = time.monotonic() + CLOSING_S
+        while not self.acquire():
+            if not self._place.comes_free() or self._closing or time.monotonic() >= deadline:
+                return False
+            time.sleep(_POLL_S)
+        return True
 
     def holder(self) -> str:
         """Say who holds the index; empty if nobody does."""
