@@ -5,6 +5,7 @@ Whatever happens, questions are answered rightly, and the index is built anew fr
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import resource
@@ -117,8 +118,11 @@ def mended(catalog):
     with opened_as_owner(catalog) as index:
         index.sync()
         problems = index.verify().problems
-        right = by_chroma(index) == expected(catalog) == answers(index)
-    return int(problems != () or not right)
+        found = by_chroma(index), expected(catalog), answers(index)
+    lost = problems != () or found != (found[0],) * 3
+    if lost:  # pytest shows it
+        logging.getLogger(__name__).warning("problems %s; by Chroma, expected, answered: %s", problems, found)
+    return int(lost)
 
 
 def alive(pid):
