@@ -20,6 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rag.errors import StoreLocked
+from rag.index.state import write_durably
 
 FOLDER = "uploads"
 """Name of the folder within the store."""
@@ -71,7 +72,7 @@ class Slot:
         self.place, target = place, Path(place.target)
         target.parent.mkdir(exist_ok=True)
         noted = asdict(place) | {"target": str(target.relative_to(self._uploads))}
-        _write_durably(self._folder / _PLACE, json.dumps(noted))
+        _note(self._folder / _PLACE, json.dumps(noted))
         if target.exists():
             os.replace(target, self._saved)
         os.replace(self.file, target)
@@ -113,7 +114,7 @@ class Staging:
     def note_removals(self, paths: Sequence[str]) -> None:
         """Note files that go once the catalog has forgotten them."""
         names = [str(Path(path).relative_to(self._folder.parent)) for path in paths]
-        _write_durably(self._folder / _REMOVALS, json.dumps(names))
+        _note(self._folder / _REMOVALS, json.dumps(names))
 
     def removals(self) -> list[str]:
         """Return the files noted."""
@@ -161,13 +162,9 @@ def abandoned(uploads: Path) -> list[Staging]:
     return [Staging(path) for path in sorted(uploads.glob(f"{_PREFIX}*"), key=lambda path: path.stat().st_ctime_ns)]
 
 
-def _write_durably(path: Path, text: str) -> None:
-    beside = path.with_name(f"{path.name}.tmp")
-    with beside.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(path)
+def _note(path: Path, text: str) -> None:
+    """Write a note that is there, whole, before anything moves."""
+    write_durably(path, text)
     _flush(path.parent)
 
 
