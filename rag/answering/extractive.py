@@ -5,21 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import islice
 
 from rag import lexicon
 from rag.answering.compare import answer_by_comparison, tabulate
 from rag.answering.draft import Draft
-from rag.answering.passage import answer_from_passages
+from rag.answering.passage import REPORTS, answer_from_passages
 from rag.answering.refusal import refuse
 from rag.answering.survey import answer_from_survey, fills_contexts
 from rag.folding import fold
 from rag.questions import Question, distinct_offices
 from rag.retrieval import Corpus, Passage, Retrieval, Retriever, Scope
 from rag.survey import candidates, judge_report, predicate_of
-from rag.types import Route, SectionKind
+from rag.types import ReportMeta, Route, SectionKind
 
 PASSAGES_KEPT = 300
-"""Up to so many reports in scope, every passage may be quoted; beyond, those that retrieval found."""
+"""Up to so many reports in scope, every passage may be quoted; beyond, those of the reports that retrieval found best."""
 
 
 class _Search:
@@ -86,9 +87,16 @@ class ExtractiveEngine:
         return answer_from_survey(question, predicate, judged, contexts)
 
     def _quotable(self, scope: Scope, kinds: Sequence[SectionKind], retrieval: Retrieval) -> list[Passage]:
-        if len(scope.metas) > PASSAGES_KEPT:
-            return [match.sentence.passage for match in retrieval.matches]
-        return [passage for passages in self._corpus.passages(scope.metas) for passage in _of_kinds(passages, kinds)]
+        """Return the passages of the reports in scope, report by report; of many reports, those that were found."""
+        metas = scope.metas if len(scope.metas) <= PASSAGES_KEPT else _found_reports(retrieval)
+        return [passage for passages in self._corpus.passages(metas) for passage in _of_kinds(passages, kinds)]
+
+
+def _found_reports(retrieval: Retrieval) -> list[ReportMeta]:
+    """Return the reports whose paragraphs retrieval found best, then those of the sentences that match best."""
+    found = {context.report.id: context.report for context in retrieval.contexts}
+    matching = {match.sentence.passage.report.id: match.sentence.passage.report for match in retrieval.matches}
+    return list((found | dict(islice(matching.items(), REPORTS))).values())
 
 
 def _of_kinds(passages: Sequence[Passage], kinds: Sequence[SectionKind]) -> Sequence[Passage]:

@@ -57,7 +57,7 @@ def answer_from_passages(question: Question, scope: Scope, retrieval: Retrieval,
         question: The question.
         scope: The reports searched.
         retrieval: What retrieval found in them.
-        passages: Every passage of the reports in scope that may be quoted, in report order.
+        passages: Every passage that may be quoted of the reports in scope (of many, of those found), report by report.
     """
     if question.sections and not [
         item for item in retrieval.weighted if item.present and item.concept.kind not in ("light", "translated")
@@ -78,7 +78,7 @@ def answer_from_passages(question: Question, scope: Scope, retrieval: Retrieval,
             return refuse(question, scope, retrieval, "refusal_no_figure")
     else:
         good = [first, *takewhile(lambda match: match.score >= NEARLY_AS_GOOD * first.score, answering)]
-    answers = _by_report(good, question, retrieval.weighted, passages)
+    answers = _by_report(good, question, retrieval.weighted)
     return _compose(question, scope, retrieval, answers, passages)
 
 
@@ -128,9 +128,7 @@ def _settling_the_number(matches: Iterable[Match], question: Question, weighted:
     return [match for _, match in sorted(scored, key=lambda item: -item[0])]
 
 
-def _by_report(
-    good: Sequence[Match], question: Question, weighted: Sequence[Weighted], passages: Sequence[Passage]
-) -> list[ReportAnswer]:
+def _by_report(good: Sequence[Match], question: Question, weighted: Sequence[Weighted]) -> list[ReportAnswer]:
     """Group the sentences that are nearly as good as the best by report, the best report first."""
     best = good[0].score
     limit = LIST_ITEMS if "list" in question.asked or "how" in question.asked else SENTENCES
@@ -142,11 +140,10 @@ def _by_report(
         if len(sentences) < (1 if "number" in question.asked and sentences and len(chosen) > 1 else limit):
             sentences.append(match.sentence)
     answers = []
-    for report_id, sentences in list(chosen.items())[:REPORTS]:
+    for sentences in list(chosen.values())[:REPORTS]:
         extended = _with_continuations(sentences, question, limit)
         figures, place = _figures_of(sentences, question, weighted)
-        meta = next(passage.report for passage in passages if passage.report.id == report_id)
-        answers.append(ReportAnswer(meta, tuple(extended), figures, place))
+        answers.append(ReportAnswer(sentences[0].passage.report, tuple(extended), figures, place))
     return answers
 
 

@@ -72,9 +72,12 @@ class LexicalIndex:
         if not any(may_carry_content(token) and self._share(vocabulary[token]) <= _COMMON for token in known):
             return None
         scores = self.scores.get_scores_from_ids([vocabulary[token] for token in known])
-        scores = np.where(self._mask(report_ids, section_kinds), scores, 0.0)
-        rows = best_rows(scores, k)
-        return [Hit(str(self.ids[row]), float(scores[row])) for row in rows if scores[row] > 0]
+        # Few chunks of a large corpus hold a word of the question, so the best are sought among those alone.
+        scoring = np.flatnonzero(scores > 0)
+        if report_ids is not None or section_kinds:
+            scoring = scoring[self._mask(report_ids, section_kinds)[scoring]]
+        rows = scoring[best_rows(scores[scoring], k)]
+        return [Hit(str(self.ids[row]), float(scores[row])) for row in rows]
 
     def reports_of_rows(self) -> NDArray[np.str_]:
         """Return the report id of each row, shape (n,)."""
@@ -86,10 +89,9 @@ class LexicalIndex:
         count = int(columns[token + 1] - columns[token])
         return count / len(self.ids) if count > 3 else 0.0
 
-    def _mask(
-        self, report_ids: Collection[str] | None, section_kinds: Collection[SectionKind]
-    ) -> NDArray[np.bool_] | np.bool_:
-        mask: NDArray[np.bool_] | np.bool_ = np.True_
+    def _mask(self, report_ids: Collection[str] | None, section_kinds: Collection[SectionKind]) -> NDArray[np.bool_]:
+        """Return which rows are of the reports and of the kinds, shape (n,)."""
+        mask = np.ones(len(self.ids), dtype=bool)
         if report_ids is not None:
             wanted = set(report_ids)
             allowed = np.array([report_id in wanted for report_id in self.reports], dtype=bool)
