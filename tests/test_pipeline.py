@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from rag.answering.extractive import PASSAGES_KEPT
 from rag.errors import CitationError
 from rag.pipeline import Rag
 from rag.retrieval.langchain import ReportRetriever
@@ -270,3 +271,19 @@ def test_a_survey_whose_evidence_says_enough_needs_no_model(tmp_path, monkeypatc
             "哪些街道不具备行政执法权？", filters=Filters(reports=(answer.citations[0].report_id,))
         ).contexts
         assert len(asked) == 1
+
+
+@pytest.mark.parametrize("question", ["下一年有什么打算？", "What is planned for next year?"])
+def test_in_many_reports_the_sections_asked_for_are_listed_all_the_same(tmp_path, question):
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    for number in range(PASSAGES_KEPT + 1):
+        text = REPORTS["song23.txt"].replace("松湖", f"松湖{number}号")
+        text += "招募志愿者22名。（二）依申请公开实行限时办结。（三）升级感应设备，计划误报率降到13%以下。"
+        (folder / f"{number}.txt").write_text(text, encoding="utf-8")
+    with Rag(load_settings(store=tmp_path / "store", embedding_model="hash"), create=True, owner=True) as opened:
+        opened.ingest([folder])
+        answer = opened.ask(question)
+    assert not answer.refused
+    assert answer.citations
+    assert any("限时办结" in citation.quote for citation in answer.citations)

@@ -20,7 +20,7 @@ from rag.survey import candidates, judge_report, predicate_of
 from rag.types import ReportMeta, Route, SectionKind
 
 PASSAGES_KEPT = 300
-"""Up to so many reports in scope, every passage may be quoted; beyond, those of the reports that retrieval found best."""
+"""Up to so many reports in scope, every passage may be quoted; beyond, those of the reports found best."""
 
 
 class _Search:

@@ -57,7 +57,8 @@ def answer_from_passages(question: Question, scope: Scope, retrieval: Retrieval,
         question: The question.
         scope: The reports searched.
         retrieval: What retrieval found in them.
-        passages: Every passage that may be quoted of the reports in scope (of many, of those found), report by report.
+        passages: Every passage of the reports in scope (of many: of those found) that may be quoted, each once, report
+            by report.
     """
     if question.sections and not [
         item for item in retrieval.weighted if item.present and item.concept.kind not in ("light", "translated")
