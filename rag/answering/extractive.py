@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cache, cached_property, partial
 from itertools import islice
 
 from rag import lexicon
@@ -72,7 +72,8 @@ class ExtractiveEngine:
                 return self._survey(question, scope, kinds, search)
             if known and len(rows) >= (1 if question.total else 2):
                 return answer_by_comparison(question, scope, retrieval, rows)
-        return answer_from_passages(question, scope, retrieval, self._quotable(scope, kinds, retrieval))
+        quotable = cache(partial(self._quotable, scope, kinds, retrieval))
+        return answer_from_passages(question, scope, retrieval, quotable)
 
     def _survey(self, question: Question, scope: Scope, kinds: Sequence[SectionKind], search: _Search) -> Draft:
         """Judge every report; search only where that does not give paragraphs enough to show by itself."""

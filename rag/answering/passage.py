@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, takewhile
 
@@ -39,6 +39,8 @@ OUTCOME_SENTENCES = 2
 HOLDER = lexicon.cue("asked", "holder")
 ITEM = lexicon.cue("asked", "item")
 
+Quotable = Callable[[], Sequence[Passage]]
+
 
 @dataclass(frozen=True)
 class ReportAnswer:
@@ -50,22 +52,22 @@ class ReportAnswer:
     figure_sentence: Sentence | None = None
 
 
-def answer_from_passages(question: Question, scope: Scope, retrieval: Retrieval, passages: Sequence[Passage]) -> Draft:
+def answer_from_passages(question: Question, scope: Scope, retrieval: Retrieval, quotable: Quotable) -> Draft:
     """Answer from the sentences that meet the question, or refuse.
 
     Args:
         question: The question.
         scope: The reports searched.
         retrieval: What retrieval found in them.
-        passages: Every passage of the reports in scope (of many: of those found) that may be quoted, each once, report
-            by report.
+        quotable: Returns every passage of the reports in scope (of many: of those found) that may be quoted, each once,
+            report by report. Called where a section is listed or its heading cited.
     """
     if question.sections and not [
         item for item in retrieval.weighted if item.present and item.concept.kind not in ("light", "translated")
     ]:
-        listed = _section_items(question, passages)
+        listed = _section_items(question, quotable())
         if listed:
-            return _compose(question, scope, retrieval, listed, passages)
+            return _compose(question, scope, retrieval, listed, quotable)
     answering = (match for match in retrieval.matches if _answers(match, question, retrieval.weighted))
     if _asks_holder(question):
         # 书记叫什么名字: a sentence that only names the post is no answer.
@@ -80,7 +82,7 @@ def answer_from_passages(question: Question, scope: Scope, retrieval: Retrieval,
     else:
         good = [first, *takewhile(lambda match: match.score >= NEARLY_AS_GOOD * first.score, answering)]
     answers = _by_report(good, question, retrieval.weighted)
-    return _compose(question, scope, retrieval, answers, passages)
+    return _compose(question, scope, retrieval, answers, quotable)
 
 
 def _asks_holder(question: Question) -> bool:
@@ -228,14 +230,14 @@ def _compose(
     scope: Scope,
     retrieval: Retrieval,
     answers: Sequence[ReportAnswer],
-    passages: Sequence[Passage],
+    quotable: Quotable,
 ) -> Draft:
     marker = Marker()
     facts: list[Fact] = []
     parts = []
     for answer in answers:
         quotes = [_bullet(sentence, answer, marker, question.language) for sentence in answer.sentences]
-        parts.append("\n".join([_lead(answer, question, retrieval.weighted, marker, passages), "", *quotes]))
+        parts.append("\n".join([_lead(answer, question, retrieval.weighted, marker, quotable), "", *quotes]))
         facts.extend(_facts(answer, marker, question))
     notes: tuple[str, ...] = ()
     if scope.absent_years:
@@ -251,7 +253,7 @@ def _lead(
     question: Question,
     weighted: Sequence[Weighted],
     marker: Marker,
-    passages: Sequence[Passage],
+    quotable: Quotable,
 ) -> str:
     language, name = question.language, report_name(answer.meta, question.language)
     if answer.figures:
@@ -262,7 +264,7 @@ def _lead(
     first = answer.sentences[0]
     plan_only = all(s.passage.paragraph.section_kind is SectionKind.PLAN for s in answer.sentences)
     if plan_only and not question.planned and SectionKind.PLAN not in question.sections:
-        return phrase(language, "planned_lead", report=name, heading=_top_heading(first, marker, passages))
+        return phrase(language, "planned_lead", report=name, heading=_top_heading(first, marker, quotable()))
     if ("whether" in question.asked and not question.lack) or "number" in question.asked:
         if states_none(answer.figure_sentence or first, weighted):
             return phrase(language, "denied_lead", report=name)
