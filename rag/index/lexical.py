@@ -73,9 +73,7 @@ class LexicalIndex:
             return None
         scores = self.scores.get_scores_from_ids([vocabulary[token] for token in known])
         # Few chunks of a large corpus hold a word of the question, so the best are sought among those alone.
-        scoring = np.flatnonzero(scores > 0)
-        if report_ids is not None or section_kinds:
-            scoring = scoring[self._mask(report_ids, section_kinds)[scoring]]
+        scoring = np.flatnonzero(self._mask(report_ids, section_kinds) & (scores > 0))
         rows = scoring[best_rows(scores[scoring], k)]
         return [Hit(str(self.ids[row]), float(scores[row])) for row in rows]
 
