@@ -63,21 +63,28 @@ class ProcessLock:
 
     def holder(self) -> str:
         """Say who holds the lock, as far as is known: ``process 4711 since 2024-01-31T08:00:00+00:00``."""
-        try:
-            note = json.loads(self._holder.read_text(encoding="utf-8"))
-            return f"process {note['pid']} since {note['since']}"
-        except (OSError, ValueError, KeyError, TypeError):
-            return "another process"
+        noted = self._noted()
+        return f"process {noted[0]} since {noted[1]}" if noted else "another process"
 
     def holder_is_gone(self) -> bool:
         """Say whether the process that took the lock has ended, and only a child of its own still keeps it."""
+        noted = self._noted()
         try:
-            os.kill(int(json.loads(self._holder.read_text(encoding="utf-8"))["pid"]), 0)
+            if noted:
+                os.kill(noted[0], 0)
         except ProcessLookupError:
             return True
-        except (OSError, ValueError, KeyError, TypeError):
+        except OSError:  # it runs as another user
             return False
         return False
+
+    def _noted(self) -> tuple[int, str] | None:
+        """Return the number of the process that took the lock and since when it holds it; None if that is not known."""
+        try:
+            note = json.loads(self._holder.read_text(encoding="utf-8"))
+            return int(note["pid"]), note["since"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def current_holder(self) -> str:
         """Say who holds the lock now; empty if nobody does, or where a read-only folder does not let us try."""
