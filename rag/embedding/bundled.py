@@ -12,12 +12,12 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from rag.durably import flush_to_disk
 from rag.embedding.folder import write_folder
 from rag.embedding.quantised import parse_model
 from rag.errors import EmbeddingError
@@ -114,7 +114,7 @@ def _unpack(weights: Path, source: str, target: Path) -> None:
     try:
         write_folder(parse_model(weights.read_bytes()), temporary)
         _mark(temporary, source)
-        _flush(temporary.rglob("*"))
+        flush_to_disk(temporary.rglob("*"))
         _move_into_place(temporary, target, source)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -150,21 +150,9 @@ def _move_into_place(temporary: Path, target: Path, source: str) -> None:
             target.rename(damaged / target.name)
             shutil.rmtree(damaged, ignore_errors=True)
         else:
-            _flush([target.parent])
+            flush_to_disk([target.parent])
             return
     raise OSError(f"{target} cannot be replaced")
-
-
-def _flush(paths: Iterable[Path]) -> None:
-    """Force files and folders to disk, so that the rename cannot outlive their content in a power cut."""
-    for path in paths:
-        if path.is_dir() and sys.platform == "win32":
-            continue
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _remove_abandoned(parent: Path) -> None:

@@ -8,10 +8,9 @@ folder is trusted only if they still are.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
-from rag.index.state import write_durably
+from rag.durably import flush_to_disk, write_durably
 
 
 def path_for(folder: Path) -> Path:
@@ -41,13 +40,7 @@ class Marker:
 
     def closed(self) -> None:
         """Flush the files to the disk and note that the folder was closed."""
-        for path in self._folder.rglob("*"):
-            if path.is_file():
-                descriptor = os.open(path, os.O_RDONLY)
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
+        flush_to_disk(path for path in self._folder.rglob("*") if path.is_file())
         self._note("closed")
 
     def _note(self, stage: str) -> None:

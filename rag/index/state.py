@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from rag.durably import write_durably
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +38,6 @@ def read_state(path: Path) -> IndexState | None:
 def write_state(path: Path, state: IndexState) -> None:
     """Replace the state; a reader sees the old one or the new one, whenever we stop."""
     write_durably(path, json.dumps(asdict(state)))
-
-
-def write_durably(path: Path, text: str) -> None:
-    """Replace a file in one step and flush it to the disk."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def delete_others(parent: Path, pattern: str, keep: str | None) -> None:

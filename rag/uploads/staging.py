@@ -19,8 +19,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from rag.durably import flush_to_disk, write_durably
 from rag.errors import StoreLocked
-from rag.index.state import write_durably
 
 FOLDER = "uploads"
 """Name of the folder within the store."""
@@ -76,7 +76,7 @@ class Slot:
         if target.exists():
             os.replace(target, self._saved)
         os.replace(self.file, target)
-        _flush(target.parent)
+        flush_to_disk([target.parent])
 
     def take_back(self) -> None:
         """Undo ``move``, however far it came, and however far an earlier undoing."""
@@ -165,14 +165,4 @@ def abandoned(uploads: Path) -> list[Staging]:
 def _note(path: Path, text: str) -> None:
     """Write a note that is there, whole, before anything moves."""
     write_durably(path, text)
-    _flush(path.parent)
-
-
-def _flush(folder: Path) -> None:
-    """Force a folder's entries to disk; elsewhere than on POSIX a folder cannot be opened."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    flush_to_disk([path.parent])
