@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from fault_tally import count_fault
+from waiting import wait_for
 
 from rag.child_process import ChildDied, ChildProcess
 from rag.errors import StoreError
@@ -105,13 +106,6 @@ def words(diary):
     return diary.read_text().split() if diary.exists() else []
 
 
-def eventually(holds, seconds=30):
-    limit = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < limit
-        time.sleep(0.05)
-
-
 def test_a_child_answers_and_an_error_of_ours_does_not_end_it(child):
     assert child.ask(("echo", "青石")) == "青石"
     with pytest.raises(StoreError, match="no space"):
@@ -170,7 +164,7 @@ def test_a_child_that_need_not_finish_ends_although_it_could_wait(child, diary):
 @finishing
 def test_a_child_rests_when_it_is_not_asked_for_a_second(child, diary):
     child.ask(("echo", 1))
-    eventually(lambda: "rested" in words(diary))
+    assert wait_for(lambda: "rested" in words(diary), 30)
     assert child.ask(("echo", 2)) == 2
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import psutil
 import pytest
 from fault_tally import count_fault
+from waiting import wait_for
 
 from rag.embedding import HashEmbedder
 from rag.embedding.openai_embedder import OpenAIEmbedder
@@ -163,8 +164,6 @@ def test_an_embedding_child_killed_in_mid_upload_costs_no_upload(serving):
         lost += [result.outcome for result in results] != ["in"]
     count_fault("embedding process killed in mid-upload", tries=tries, losses=lost)
     assert tries and not lost
-    deadline = time.monotonic() + 60
-    while serving.verify().problems and time.monotonic() < deadline:
-        time.sleep(0.5)  # who serves follows the catalog in the background
+    wait_for(lambda: serving.verify().problems == ())  # who serves follows the catalog in the background
     assert serving.verify().problems == ()
     assert len(serving.reports()) == 4

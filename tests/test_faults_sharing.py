@@ -15,6 +15,7 @@ import pytest
 from fault_process import App, Command, rag, run
 from fault_reports import QUESTION, answers, assert_clean, built, editions, report, write_reports
 from fault_tally import count_fault
+from waiting import wait_for
 
 from rag.catalog import Catalog
 from rag.errors import RagError, StoreDamaged
@@ -56,13 +57,6 @@ def test_processes_that_read_during_an_ingest_and_a_deletion_get_right_answers(t
     assert not wrong and len(told) > 10 * READERS
     assert {one["reports"] for one in told} >= {3, 10}, "they saw the store before and after"
     assert_clean(store)
-
-
-def wait_for(condition, seconds: float = 60) -> bool:
-    until = time.monotonic() + seconds
-    while not (met := condition()) and time.monotonic() < until:
-        time.sleep(0.02)
-    return met
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from fault_tally import count_fault
 from stored_reports import EMBEDDER, stored_report
+from waiting import wait_for
 
 from rag.catalog import BuiltWith, Catalog
 from rag.index import Follower, Index, collection, exact, vector
@@ -106,10 +107,7 @@ def started(script, store, *arguments):
 def opened_as_owner(catalog, seconds=60):
     """Open the index as its owner once whoever held it has gone."""
     index = Index.open(catalog, owner=True)
-    limit = time.monotonic() + seconds
-    while not index.acquire():
-        assert time.monotonic() < limit, f"still held by {index.holder()}"
-        time.sleep(0.02)
+    assert wait_for(index.acquire, seconds), f"still held by {index.holder()}"
     return index
 
 
@@ -335,9 +333,6 @@ def test_a_follower_takes_over_when_the_owner_is_killed(catalog):
             follower = Follower(index)
             assert not index.owns_vector
             owner.kill()
-            limit = time.monotonic() + 30
-            while not (index.owns_vector and index.lagging() == ()):
-                assert time.monotonic() < limit
-                time.sleep(0.05)
+            assert wait_for(lambda: index.owns_vector and index.lagging() == (), 30)
             follower.stop()
     count_fault("SIGKILL of the owner beside a follower")

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from stored_reports import EMBEDDER, stored_report
+from waiting import wait_for
 
 from rag.catalog import BuiltWith, Catalog
 from rag.index import Follower, Index, lexical
@@ -32,24 +33,17 @@ def served(catalog):
         follower.stop()
 
 
-def eventually(holds, seconds=60):
-    limit = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < limit
-        time.sleep(0.05)
-
-
 def best(index, catalog, text):
     (hit,) = index.dense(EMBEDDER.embed_query(text), 1)
     return catalog.chunks([hit.chunk_id])[hit.chunk_id].text
 
 
 def test_what_another_process_writes_is_found_at_once_and_then_in_both_indexes(served, catalog):
-    eventually(lambda: served.lagging() == ())
+    assert wait_for(lambda: served.lagging() == ())
     with Catalog.open(catalog.store) as elsewhere:
         elsewhere.put_report(stored_report("new.txt", "运用无人机巡查河道。"))
     assert best(served, catalog, "无人机巡查河道") == "运用无人机巡查河道。"
-    eventually(lambda: served.lagging() == ())
+    assert wait_for(lambda: served.lagging() == ())
     assert served._vector.search(EMBEDDER.embed_query("无人机"), 1, patience=60) is not None
     (hit,) = served.lexical("无人机", 1)
     assert catalog.chunks([hit.chunk_id])[hit.chunk_id].text == "运用无人机巡查河道。"
@@ -79,12 +73,12 @@ def test_an_index_behind_is_asked_for_the_rest_where_exact_search_would_take_lon
 
 
 def test_a_large_lexical_index_is_built_by_another_process_while_questions_are_answered(served, catalog, monkeypatch):
-    eventually(lambda: served.lagging() == ())
+    assert wait_for(lambda: served.lagging() == ())
     monkeypatch.setattr(lexical, "IN_PROCESS_UP_TO", 3)
     monkeypatch.setattr(lexical, "build", lambda catalog: pytest.fail("built in the process that answers"))
     catalog.put_report(stored_report("new.txt", "运用无人机巡查河道。"))
     assert served.lexical("经费不足", 3), "the index behind the catalog answers until then"
-    eventually(lambda: served.lagging() == ())
+    assert wait_for(lambda: served.lagging() == ())
     assert len(served.lexical("无人机", 3)) == 1
     monkeypatch.undo()
     assert served.verify().problems == ()
@@ -112,7 +106,7 @@ def test_what_was_damaged_before_the_start_is_mended_in_the_background(catalog):
     with Index.open(catalog, owner=True) as index:
         follower = Follower(index)
         assert best(index, catalog, "第3项经费不足") == "第3项经费不足。"
-        eventually(lambda: index.notes and index.lagging() == ())
+        assert wait_for(lambda: index.notes and index.lagging() == ())
         follower.stop()
         assert index.notes == ("The vector index was rebuilt from the catalog: its files were changed or damaged.",)
 
@@ -153,5 +147,5 @@ def test_an_application_finds_what_ingest_wrote_beside_it(tmp_path):
             assert not other.ingest([report]).failures
             assert other.holder() == application.holder() != ""
         assert "9" in application.ask("青石街道2023年受理信访案件多少件").answer
-        eventually(lambda: application.lagging() == ())
+        assert wait_for(lambda: application.lagging() == ())
         assert application.verify().problems == ()
