@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rag import lexicon
 from rag.answering.asked_for import preferred_units
 from rag.answering.draft import Draft
-from rag.answering.figures import asked_figure, fact_of, figure_quality, heaviest_of, states_none
+from rag.answering.figures import FigureFinder, fact_of, heaviest_of
 from rag.answering.passage import meets_enough
 from rag.answering.quoting import cite_sentence
 from rag.answering.wording import gloss, number_text, office_name, phrase, quoted
@@ -77,10 +77,11 @@ def tabulate(question: Question, scope: Scope, retrieval: Retrieval) -> list[Row
     Figures side by side count the same thing, so where they differ in unit, the unit is taken in which the rows
     together answer most surely.
     """
-    rows = _rows(question, scope, retrieval, None)
+    statements = _Statements(question, retrieval)
+    rows = _rows(question, scope, statements, None)
     units = list(dict.fromkeys(row.figure.unit for row in rows if row.figure))
     if not question.total and any(convertible(unit, units[0]) is None for unit in units):
-        agreed = (_rows(question, scope, retrieval, unit) for unit in units)
+        agreed = (_rows(question, scope, statements, unit) for unit in units)
         best = max(agreed, key=lambda table: sum(row.quality for row in table))
         kept = {(row.meta.id, row.year): row for row in rows if row.value is not None}
         return [_like(row, kept.get((row.meta.id, row.year)), best) for row in best]
@@ -98,63 +99,70 @@ def _like(row: Row, own: Row | None, table: Sequence[Row]) -> Row:
     return own if alike else row
 
 
-def _rows(question: Question, scope: Scope, retrieval: Retrieval, unit: str | None) -> list[Row]:
+class _Statements:
+    """What each report states of the matter: its sentences that meet the question, and their figures."""
+
+    def __init__(self, question: Question, retrieval: Retrieval) -> None:
+        self._finder = FigureFinder(question, retrieval.weighted)
+        self._matches: dict[str, list[Match]] = {}
+        for match in retrieval.matches:
+            if meets_enough(match):
+                self._matches.setdefault(match.sentence.passage.report.id, []).append(match)
+
+    def row(self, meta: ReportMeta, year: int | None, unit: str | None) -> Row:
+        """Return a report's row; with a year that is not its own, only of sentences that name the year."""
+        best = Row(meta, year or meta.year)
+        for match in self._matches.get(meta.id, ()):
+            if year is not None and match.sentence.names_year(year) is None:
+                continue
+            row = self._row_from(match, year, unit)
+            if row is not None and row.quality > best.quality:
+                best = row
+        return best
+
+    def _row_from(self, match: Match, year: int | None, unit: str | None) -> Row | None:
+        """Return what a sentence states of the matter, or None."""
+        sentence, meta = match.sentence, match.sentence.passage.report
+        figure = self._finder.figure(sentence, year if year is not None else _named_own_year(sentence, meta), unit)
+        if figure is not None:
+            quality = match.score + 0.5 * self._finder.quality(sentence, figure)
+            return Row(meta, year or meta.year, sentence, figure, quality=quality)
+        if match.coverage >= NONE_COVERAGE and self._finder.states_none(sentence):
+            quality = match.score + NONE_QUALITY
+            return Row(meta, year or meta.year, sentence, none_stated=True, quality=quality)
+        return None
+
+
+def _rows(question: Question, scope: Scope, statements: _Statements, unit: str | None) -> list[Row]:
     """Return the rows, with figures in one unit only if it is given."""
-    rows = [_row_of(meta, question, retrieval, None, unit) for meta in scope.metas]
+    rows = [statements.row(meta, None, unit) for meta in scope.metas]
     for year in scope.absent_years:
-        stated = [_row_of(meta, question, retrieval, year, unit) for meta in scope.metas]
+        stated = [statements.row(meta, year, unit) for meta in scope.metas]
         found = [row for row in stated if row.value is not None]
         rows.extend(found or ([Row(scope.metas[0], year)] if question.offices and scope.metas else []))
-    rows = [_told_elsewhere(row, scope, question, retrieval, unit) if row.value is None else row for row in rows]
+    of_office: dict[str, list[ReportMeta]] = {}
+    for meta in scope.metas:
+        of_office.setdefault(meta.office or "", []).append(meta)
+    rows = [
+        _told_elsewhere(row, of_office[row.meta.office], statements, unit)
+        if row.value is None and row.year is not None and row.meta.office is not None
+        else row
+        for row in rows
+    ]
     if question.years:
         rows = [row for row in rows if row.year in question.years or row.year is None]
     return sorted(rows, key=lambda row: (row.meta.office or "", row.year or 0, row.meta.region or ""))
 
 
-def _told_elsewhere(row: Row, scope: Scope, question: Question, retrieval: Retrieval, unit: str | None) -> Row:
+def _told_elsewhere(row: Row, namesakes: Sequence[ReportMeta], statements: _Statements, unit: str | None) -> Row:
     """Return the row with what another year's report of the same office states of its year, if one does."""
-    if row.year is None or row.meta.office is None:
-        return row
-    same = [
+    same = (
         meta
-        for meta in scope.metas
-        if meta.office == row.meta.office
-        and meta.id != row.meta.id
-        and (meta.region == row.meta.region or None in (meta.region, row.meta.region))
-    ]
-    told = (_row_of(meta, question, retrieval, row.year, unit) for meta in same)
+        for meta in namesakes
+        if meta.id != row.meta.id and (meta.region == row.meta.region or None in (meta.region, row.meta.region))
+    )
+    told = (statements.row(meta, row.year, unit) for meta in same)
     return next((found for found in told if found.value is not None), row)
-
-
-def _row_of(
-    meta: ReportMeta, question: Question, retrieval: Retrieval, year: int | None, unit: str | None = None
-) -> Row:
-    """Find the figure of a report; with a year that is not the report's own, only where a sentence names the year."""
-    best = Row(meta, year or meta.year)
-    for match in retrieval.matches:
-        sentence = match.sentence
-        if sentence.passage.report.id != meta.id or not meets_enough(match):
-            continue
-        if year is not None and sentence.names_year(year) is None:
-            continue
-        row = _row_from(match, question, retrieval, year, unit)
-        if row is not None and row.quality > best.quality:
-            best = row
-    return best
-
-
-def _row_from(match: Match, question: Question, retrieval: Retrieval, year: int | None, unit: str | None) -> Row | None:
-    """Return what a sentence states of the matter, or None."""
-    sentence, meta = match.sentence, match.sentence.passage.report
-    own_year = year if year is not None else _named_own_year(sentence, meta)
-    figure = asked_figure(sentence, question, retrieval.weighted, own_year, unit)
-    if figure is not None:
-        quality = match.score + 0.5 * figure_quality(sentence, figure, retrieval.weighted)
-        return Row(meta, year or meta.year, sentence, figure, quality=quality)
-    if match.coverage >= NONE_COVERAGE and states_none(sentence, retrieval.weighted):
-        quality = match.score + NONE_QUALITY
-        return Row(meta, year or meta.year, sentence, none_stated=True, quality=quality)
-    return None
 
 
 def _named_own_year(sentence: Sentence, meta: ReportMeta) -> int | None:

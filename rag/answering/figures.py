@@ -1,4 +1,4 @@
-"""Which figure of a sentence is the one asked for. Pure functions."""
+"""Which figure of a sentence is the one asked for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from rag.answering.asked_for import (
     COUNT_ASKED,
     SHARE_ASKED,
     SHARE_PHRASE,
-    AskedPart,
     asked_parts,
     asked_unit_class,
     counted_concept,
@@ -38,7 +37,7 @@ PART = lexicon.cue("asked", "part")
 WHOLE_BONUS, PART_LOSS = 0.3, 0.4
 """What it adds to a figure's nearness that it counts a whole year, and what it takes that it counts only a part."""
 SUREST = 1.0 + WHOLE_BONUS
-"""The most that ``figure_quality`` gives."""
+"""The most that ``FigureFinder.quality`` gives."""
 PART_FROM = lexicon.cue("asked", "part_from")
 PART_SHARE = 0.7
 """A figure after 其中 counts so much less than one before it, all else being equal."""
@@ -83,113 +82,140 @@ def heavy_of(weighted: Sequence[Weighted]) -> list[Weighted]:
     ] or [heaviest]
 
 
-def belongs(sentence: Sentence, question: Question, weighted: Sequence[Weighted]) -> bool:
-    """Tell whether a sentence is about what is counted.
+class FigureFinder:
+    """Finds in a sentence the figure that one question asks for.
 
-    It is if it meets every heavy concept, by its own words, its heading, or the sentence before it or the first of
-    its paragraph; or by its own words most of them, the counted one among them (it comes last in Chinese, first in
-    English).
+    Args:
+        question: The question.
+        weighted: Its concepts with their weights.
     """
-    siblings = sentence.passage.sentences
-    place = siblings.index(sentence)
-    before = siblings[place - 1].folded if place else ""
-    own = LAW_TITLE.sub("", sentence.folded)
-    around = f"{sentence.passage.heading} {siblings[0].folded if place else ''} {before} {own}"
-    heavy = heavy_of(weighted)
-    counted = heavy[-1 if question.language == "zh" else 0] if heavy else None
-    met = sum(item.weight for item in heavy if mention_strength(item.concept, own) > 0)
-    if counted and mention_strength(counted.concept, own) and met >= MOST_OF_HEAVY * sum(item.weight for item in heavy):
-        return True
-    return all(mention_strength(item.concept, around) > 0 for item in heavy) and (
-        bool(sentence.passage.header)
-        or any(mention_strength(item.concept, own) > 0 for item in heavy)
-        or all(mention_strength(item.concept, sentence.passage.heading) > 0 for item in heavy)
-    )
 
+    def __init__(self, question: Question, weighted: Sequence[Weighted]) -> None:
+        folded = fold(question.text)
+        self._question = question
+        self._known = [item for item in weighted if item.concept.words]
+        self._heavy = heavy_of(weighted)
+        self._heavy_weight = sum(item.weight for item in self._heavy)
+        # What is counted comes last in Chinese, first in English.
+        self._counted = self._heavy[-1 if question.language == "zh" else 0] if self._heavy else None
+        self._parts = asked_parts(question)
+        self._unit_class = asked_unit_class(question)
+        self._units = preferred_units(question)
+        self._asks_share = SHARE_ASKED.search(folded) is not None
+        self._asks_both = self._asks_share and COUNT_ASKED.search(SHARE_PHRASE.sub("", folded)) is not None
+        self._takes_rates = "frequency" in question.asked and COUNT_ASKED.search(folded) is None
+        self._counted_in_question = [
+            (concept, [item.concept for item in self._known if item.concept != concept])
+            for concept in (outcome_concept(question), counted_concept(question))
+            if concept is not None
+        ]
 
-def asked_figures(sentence: Sentence, question: Question, weighted: Sequence[Weighted]) -> list[Figure]:
-    """Return the figures of a sentence that the question asks for: a count, a share, or one of each if it asks both."""
-    folded = fold(question.text)
-    parts = asked_parts(question)
-    if len(parts) > 1 and belongs(sentence, question, weighted) and not states_none(sentence, weighted):
-        found = _one_for_each(parts, sentence, question, weighted)
-        if len(found) > 1:
-            return found
-    both = SHARE_ASKED.search(folded) and COUNT_ASKED.search(SHARE_PHRASE.sub("", folded))
-    if not both:
-        figure = asked_figure(sentence, question, weighted)
-        return [figure] if figure else []
-    if not belongs(sentence, question, weighted):
-        return []
-    figures = fitting(figures_of(sentence), None)
-    shares = [figure for figure in figures if unit_class(figure.unit) == "share"]
-    counts = [figure for figure in figures if unit_class(figure.unit) != "share"]
-    nearest = [
-        _nearest(group, sentence, weighted, share) for group, share in ((counts, False), (shares, True)) if group
-    ]
-    return sorted(nearest, key=lambda figure: figure.start)
+    def figures(self, sentence: Sentence) -> list[Figure]:
+        """Return the figures that the question asks for: a count, a share, or one of each if it asks both."""
+        if len(self._parts) > 1 and self._belongs(sentence) and not self.states_none(sentence):
+            found = self._one_for_each_part(sentence)
+            if len(found) > 1:
+                return found
+        if not self._asks_both:
+            figure = self.figure(sentence)
+            return [figure] if figure else []
+        if not self._belongs(sentence):
+            return []
+        figures = fitting(figures_of(sentence), None)
+        shares = [figure for figure in figures if unit_class(figure.unit) == "share"]
+        counts = [figure for figure in figures if unit_class(figure.unit) != "share"]
+        nearest = [self._nearest(group, sentence, share) for group, share in ((counts, False), (shares, True)) if group]
+        return sorted(nearest, key=lambda figure: figure.start)
 
+    def figure(self, sentence: Sentence, year: int | None = None, unit: str | None = None) -> Figure | None:
+        """Return the one figure that the question asks for, or None.
 
-def _one_for_each(
-    parts: Sequence[AskedPart], sentence: Sentence, question: Question, weighted: Sequence[Weighted]
-) -> list[Figure]:
-    """Return the figure for each part of a question that a sentence settles, in the sentence's order."""
-    chosen: list[Figure] = []
-    for part in parts:
-        fit = fitting(figures_of(sentence), part.unit_class)
-        figures = [item for item in fit if item not in chosen and not _is_threshold(item, sentence.folded)]
-        for other in parts:
-            if other.counted is not None and other is not part:
-                apart = [item for item in figures if not _in_clause_of(other.counted, item, sentence.folded, ())]
-                figures = apart or figures
-        if part.counted is not None:
-            others = [item.concept for item in weighted if item.concept.words and item.concept != part.counted]
-            near = [figure for figure in figures if _in_clause_of(part.counted, figure, sentence.folded, others)]
-            figures = near or ([] if not part.units and part.unit_class is None else figures)
-        figures = [figure for figure in figures if figure.unit in part.units] or figures
-        if figures and (part.counted or part.units or part.unit_class):
-            chosen.append(_nearest(figures, sentence, weighted, part.unit_class == "share"))
-    return sorted(chosen, key=lambda figure: figure.start)
+        The nearest one to what is counted: right after it in its clause (发放宣传资料1000余份), or right before it
+        (26件信访案件). With a year, the figure of the clause that names the year; with a unit, one that can be read
+        in it.
+        """
+        figures = fitting(figures_of(sentence), self._unit_class)
+        if unit is not None:
+            figures = [figure for figure in figures if convertible(figure.unit, unit) is not None]
+        figures = [figure for figure in figures if not _is_threshold(figure, sentence.folded)]
+        figures = [figure for figure in figures if not ONE_THING.match(sentence.folded, figure.start)]
+        if not self._takes_rates:
+            figures = [figure for figure in figures if not RATE.search(sentence.folded[: figure.start])] or figures
+        if self._asks_share:
+            figures = [figure for figure in figures if unit_class(figure.unit) == "share"] or figures
+        figures = [figure for figure in figures if figure.unit in self._units] or figures
+        if not figures or not self._belongs(sentence) or self.states_none(sentence):
+            return None
+        own = sentence.passage.report.year
+        if own is not None and own in (self._question.years if year is None else (year,)):
+            # 受理2015件，上年为1846件: the report's own year is asked for.
+            earlier = _of_year(figures, sentence, own - 1)
+            figures = [figure for figure in figures if figure not in earlier] or figures
+        of_years = (_of_year(figures, sentence, wanted) for wanted in _years_wanted(sentence, self._question, year))
+        figures = next((found for found in of_years if found), figures)
+        for concept, others in self._counted_in_question:
+            near = [figure for figure in figures if _in_clause_of(concept, figure, sentence.folded, others)]
+            figures = near or figures
+        return self._nearest(figures, sentence, self._asks_share)
 
+    def states_none(self, sentence: Sentence) -> bool:
+        """Tell whether a sentence says that there was none of a heavy concept (无败诉)."""
+        return any(says_none(item.concept, sentence.folded) for item in self._heavy)
 
-def asked_figure(
-    sentence: Sentence,
-    question: Question,
-    weighted: Sequence[Weighted],
-    year: int | None = None,
-    unit: str | None = None,
-) -> Figure | None:
-    """Return the figure of a sentence that the question asks for, or None.
+    def quality(self, sentence: Sentence, figure: Figure) -> float:
+        """Return how surely a figure counts what is asked, at most ``SUREST``: 1 where it stands next to it."""
+        if figure.label:
+            return 1.0
+        left, right = clause_around(sentence.folded, figure.start, figure.end)
+        clause = sentence.folded[left:right]
+        met = [item for item in self._known if mention_strength(item.concept, clause)]
+        near = max((_adjacency(figure, left, clause, item.concept) for item in met), default=0.0)
+        before = sentence.folded[left : figure.start]
+        return near + (WHOLE_BONUS if WHOLE.search(before) else 0.0) - (PART_LOSS if PART.search(before) else 0.0)
 
-    The nearest one to what is counted: right after it in its clause (发放宣传资料1000余份), or right before it
-    (26件信访案件). With a year, the figure of the clause that names the year; with a unit, one that can be read in it.
-    """
-    figures = fitting(figures_of(sentence), asked_unit_class(question))
-    if unit is not None:
-        figures = [figure for figure in figures if convertible(figure.unit, unit) is not None]
-    figures = [figure for figure in figures if not _is_threshold(figure, sentence.folded)]
-    figures = [figure for figure in figures if not ONE_THING.match(sentence.folded, figure.start)]
-    if "frequency" not in question.asked or COUNT_ASKED.search(fold(question.text)):
-        figures = [figure for figure in figures if not RATE.search(sentence.folded[: figure.start])] or figures
-    if SHARE_ASKED.search(fold(question.text)):
-        figures = [figure for figure in figures if unit_class(figure.unit) == "share"] or figures
-    named = [figure for figure in figures if figure.unit in preferred_units(question)]
-    figures = named or figures
-    if not figures:
-        return None
-    if not belongs(sentence, question, weighted) or states_none(sentence, weighted):
-        return None
-    own = sentence.passage.report.year
-    if own is not None and own in (question.years if year is None else (year,)):
-        # 受理2015件，上年为1846件: the report's own year is asked for.
-        earlier = _of_year(figures, sentence, own - 1)
-        figures = [figure for figure in figures if figure not in earlier] or figures
-    of_years = (_of_year(figures, sentence, wanted) for wanted in _years_wanted(sentence, question, year))
-    figures = next((found for found in of_years if found), figures)
-    for counted in filter(None, (outcome_concept(question), counted_concept(question))):
-        others = [item.concept for item in weighted if item.concept.words and item.concept != counted]
-        figures = [figure for figure in figures if _in_clause_of(counted, figure, sentence.folded, others)] or figures
-    return _nearest(figures, sentence, weighted, SHARE_ASKED.search(fold(question.text)) is not None)
+    def _belongs(self, sentence: Sentence) -> bool:
+        """Tell whether a sentence is about what is counted.
+
+        It is if it meets every heavy concept, by its own words, its heading, or the sentence before it or the first of
+        its paragraph; or by its own words most of them, the counted one among them.
+        """
+        siblings = sentence.passage.sentences
+        place = siblings.index(sentence)
+        before = siblings[place - 1].folded if place else ""
+        own = LAW_TITLE.sub("", sentence.folded)
+        around = f"{sentence.passage.heading} {siblings[0].folded if place else ''} {before} {own}"
+        met = [item for item in self._heavy if mention_strength(item.concept, own) > 0]
+        if self._counted in met and sum(item.weight for item in met) >= MOST_OF_HEAVY * self._heavy_weight:
+            return True
+        return all(mention_strength(item.concept, around) > 0 for item in self._heavy) and (
+            bool(sentence.passage.header)
+            or bool(met)
+            or all(mention_strength(item.concept, sentence.passage.heading) > 0 for item in self._heavy)
+        )
+
+    def _one_for_each_part(self, sentence: Sentence) -> list[Figure]:
+        """Return the figure for each part of the question that a sentence settles, in the sentence's order."""
+        chosen: list[Figure] = []
+        for part in self._parts:
+            fit = fitting(figures_of(sentence), part.unit_class)
+            figures = [item for item in fit if item not in chosen and not _is_threshold(item, sentence.folded)]
+            for other in self._parts:
+                if other.counted is not None and other is not part:
+                    apart = [item for item in figures if not _in_clause_of(other.counted, item, sentence.folded, ())]
+                    figures = apart or figures
+            if part.counted is not None:
+                others = [item.concept for item in self._known if item.concept != part.counted]
+                near = [figure for figure in figures if _in_clause_of(part.counted, figure, sentence.folded, others)]
+                figures = near or ([] if not part.units and part.unit_class is None else figures)
+            figures = [figure for figure in figures if figure.unit in part.units] or figures
+            if figures and (part.counted or part.units or part.unit_class):
+                chosen.append(self._nearest(figures, sentence, part.unit_class == "share"))
+        return sorted(chosen, key=lambda figure: figure.start)
+
+    def _nearest(self, figures: Sequence[Figure], sentence: Sentence, share: bool) -> Figure:
+        if len(figures) == 1:
+            return figures[0]
+        return max(figures, key=lambda figure: (_nearness(figure, sentence.folded, self._known, share), -figure.start))
 
 
 def _in_clause_of(concept: Concept, figure: Figure, folded: str, others: Sequence[Concept]) -> bool:
@@ -211,11 +237,6 @@ def _years_wanted(sentence: Sentence, question: Question, year: int | None) -> l
     if own in question.years:
         return [own] if own else []
     return [*question.years, *([own] if sentence.passage.header and own else [])]
-
-
-def _nearest(figures: Sequence[Figure], sentence: Sentence, weighted: Sequence[Weighted], share: bool) -> Figure:
-    known = [item for item in weighted if item.concept.words]
-    return max(figures, key=lambda figure: (_nearness(figure, sentence.folded, known, share), -figure.start))
 
 
 def _is_threshold(figure: Figure, folded: str) -> bool:
@@ -262,18 +283,6 @@ def _adjacency(figure: Figure, left: int, clause: str, concept: Concept) -> floa
     return 1.0 / (1.0 + 0.3 * nearest)
 
 
-def figure_quality(sentence: Sentence, figure: Figure, weighted: Sequence[Weighted]) -> float:
-    """Return how surely a figure counts what is asked, at most ``SUREST``: 1 where it stands next to it."""
-    if figure.label:
-        return 1.0
-    left, right = clause_around(sentence.folded, figure.start, figure.end)
-    clause = sentence.folded[left:right]
-    known = [item for item in weighted if mention_strength(item.concept, clause)]
-    near = max((_adjacency(figure, left, clause, item.concept) for item in known), default=0.0)
-    before = sentence.folded[left : figure.start]
-    return near + (WHOLE_BONUS if WHOLE.search(before) else 0.0) - (PART_LOSS if PART.search(before) else 0.0)
-
-
 def fact_of(figure: Figure, sentence: Sentence, question: Question, year: int | None, marker: int) -> Fact:
     """Return a figure brought forward as a fact; its indicator is what the question calls it.
 
@@ -287,8 +296,3 @@ def fact_of(figure: Figure, sentence: Sentence, question: Question, year: int | 
     indicator = next((concept.name for concept in question.concepts if concept.mentioned(sentence.folded)), "")
     office = sentence.passage.report.office
     return Fact(office, year, indicator, figure.value, figure.unit, figure.qualifier, marker)
-
-
-def states_none(sentence: Sentence, weighted: Sequence[Weighted]) -> bool:
-    """Tell whether a sentence says that there was none of a heavy concept (无败诉)."""
-    return any(says_none(item.concept, sentence.folded) for item in heavy_of(weighted))

@@ -8,7 +8,7 @@ from itertools import chain, takewhile
 
 from rag import lexicon
 from rag.answering.draft import Draft
-from rag.answering.figures import SUREST, asked_figures, fact_of, figure_quality, heaviest_of, states_none
+from rag.answering.figures import SUREST, FigureFinder, fact_of, heaviest_of
 from rag.answering.quoting import cite_sentence
 from rag.answering.refusal import refuse
 from rag.answering.wording import gloss, phrase, quoted, report_name
@@ -62,13 +62,15 @@ def answer_from_passages(question: Question, scope: Scope, retrieval: Retrieval,
         quotable: Returns every passage of the reports in scope (of many: of those found) that may be quoted, each once,
             report by report. Called where a section is listed or its heading cited.
     """
+    finder = FigureFinder(question, retrieval.weighted)
     if question.sections and not [
         item for item in retrieval.weighted if item.present and item.concept.kind not in ("light", "translated")
     ]:
         listed = _section_items(question, quotable())
         if listed:
-            return _compose(question, scope, retrieval, listed, quotable)
-    answering = (match for match in retrieval.matches if _answers(match, question, retrieval.weighted))
+            return _compose(question, scope, retrieval, listed, finder, quotable)
+    heaviest = heaviest_of(retrieval.weighted)
+    answering = (match for match in retrieval.matches if heaviest and _answers(match, heaviest))
     if _asks_holder(question):
         # 书记叫什么名字: a sentence that only names the post is no answer.
         answering = (match for match in answering if HOLDER.search(match.sentence.folded))
@@ -76,13 +78,13 @@ def answer_from_passages(question: Question, scope: Scope, retrieval: Retrieval,
     if first is None:
         return refuse(question, scope, retrieval)
     if "number" in question.asked:
-        good = _settling_the_number(chain([first], answering), question, retrieval.weighted)
+        good = _settling_the_number(chain([first], answering), finder)
         if not good:
             return refuse(question, scope, retrieval, "refusal_no_figure")
     else:
         good = [first, *takewhile(lambda match: match.score >= NEARLY_AS_GOOD * first.score, answering)]
-    answers = _by_report(good, question, retrieval.weighted)
-    return _compose(question, scope, retrieval, answers, quotable)
+    answers = _by_report(good, question, finder)
+    return _compose(question, scope, retrieval, answers, finder, quotable)
 
 
 def _asks_holder(question: Question) -> bool:
@@ -96,12 +98,9 @@ def meets_enough(match: Match) -> bool:
     return match.coverage >= ENOUGH_COVERAGE and match.direct >= ENOUGH_DIRECT
 
 
-def _answers(match: Match, question: Question, weighted: Sequence[Weighted]) -> bool:
+def _answers(match: Match, heaviest: Weighted) -> bool:
     """Tell whether a sentence meets enough of the question, the heaviest concept among it."""
     if not meets_enough(match):
-        return False
-    heaviest = heaviest_of(weighted)
-    if heaviest is None:
         return False
     passage = match.sentence.passage
     met = mention_strength(heaviest.concept, f"{passage.heading} {passage.folded}") > 0
@@ -109,29 +108,28 @@ def _answers(match: Match, question: Question, weighted: Sequence[Weighted]) -> 
     return met or (heaviest.concept.kind not in ("lexicon", "quoted") and match.coverage >= ENOUGH_WITHOUT_HEAVIEST)
 
 
-def _settling_the_number(matches: Iterable[Match], question: Question, weighted: Sequence[Weighted]) -> list[Match]:
+def _settling_the_number(matches: Iterable[Match], finder: FigureFinder) -> list[Match]:
     """Return the sentences that give the figure asked for or say that there was none, the surest first.
 
     Args:
         matches: Sentences, best first. Looked at until none that follows can be the surest or nearly as good as it.
-        question: The question.
-        weighted: Its concepts.
+        finder: Finds the figure that the question asks for.
     """
     scored: list[tuple[float, Match]] = []
     surest: tuple[float, float] | None = None
     for match in matches:
         if surest and match.score + QUALITY_WEIGHT * SUREST < surest[0] and match.score < NEARLY_AS_GOOD * surest[1]:
             break
-        figures = asked_figures(match.sentence, question, weighted)
-        if figures or states_none(match.sentence, weighted):
-            near = max((figure_quality(match.sentence, figure, weighted) for figure in figures), default=0.5)
+        figures = finder.figures(match.sentence)
+        if figures or finder.states_none(match.sentence):
+            near = max((finder.quality(match.sentence, figure) for figure in figures), default=0.5)
             sureness = match.score + QUALITY_WEIGHT * near
             scored.append((sureness, match))
             surest = max(surest or (sureness, match.score), (sureness, match.score), key=lambda item: item[0])
     return [match for _, match in sorted(scored, key=lambda item: -item[0])]
 
 
-def _by_report(good: Sequence[Match], question: Question, weighted: Sequence[Weighted]) -> list[ReportAnswer]:
+def _by_report(good: Sequence[Match], question: Question, finder: FigureFinder) -> list[ReportAnswer]:
     """Group the sentences that are nearly as good as the best by report, the best report first."""
     best = good[0].score
     limit = LIST_ITEMS if "list" in question.asked or "how" in question.asked else SENTENCES
@@ -145,21 +143,17 @@ def _by_report(good: Sequence[Match], question: Question, weighted: Sequence[Wei
     answers = []
     for sentences in list(chosen.values())[:REPORTS]:
         extended = _with_continuations(sentences, question, limit)
-        figures, place = _figures_of(sentences, question, weighted)
+        figures, place = _figures_of(sentences, finder) if "number" in question.asked else ((), None)
         answers.append(ReportAnswer(sentences[0].passage.report, tuple(extended), figures, place))
     return answers
 
 
-def _figures_of(
-    sentences: Sequence[Sentence], question: Question, weighted: Sequence[Weighted]
-) -> tuple[tuple[Figure, ...], Sentence | None]:
+def _figures_of(sentences: Sequence[Sentence], finder: FigureFinder) -> tuple[tuple[Figure, ...], Sentence | None]:
     """Return the figures to bring forward, from the first sentence that settles the matter; none if it says none."""
-    if "number" not in question.asked:
-        return (), None
     for sentence in sentences:
-        if states_none(sentence, weighted):
+        if finder.states_none(sentence):
             return (), sentence
-        figures = asked_figures(sentence, question, weighted)
+        figures = finder.figures(sentence)
         if figures:
             return tuple(figures), sentence
     return (), None
@@ -230,6 +224,7 @@ def _compose(
     scope: Scope,
     retrieval: Retrieval,
     answers: Sequence[ReportAnswer],
+    finder: FigureFinder,
     quotable: Quotable,
 ) -> Draft:
     marker = Marker()
@@ -237,7 +232,7 @@ def _compose(
     parts = []
     for answer in answers:
         quotes = [_bullet(sentence, answer, marker, question.language) for sentence in answer.sentences]
-        parts.append("\n".join([_lead(answer, question, retrieval.weighted, marker, quotable), "", *quotes]))
+        parts.append("\n".join([_lead(answer, question, finder, marker, quotable), "", *quotes]))
         facts.extend(_facts(answer, marker, question))
     notes: tuple[str, ...] = ()
     if scope.absent_years:
@@ -251,7 +246,7 @@ def _compose(
 def _lead(
     answer: ReportAnswer,
     question: Question,
-    weighted: Sequence[Weighted],
+    finder: FigureFinder,
     marker: Marker,
     quotable: Quotable,
 ) -> str:
@@ -266,7 +261,7 @@ def _lead(
     if plan_only and not question.planned and SectionKind.PLAN not in question.sections:
         return phrase(language, "planned_lead", report=name, heading=_top_heading(first, marker, quotable()))
     if ("whether" in question.asked and not question.lack) or "number" in question.asked:
-        if states_none(answer.figure_sentence or first, weighted):
+        if finder.states_none(answer.figure_sentence or first):
             return phrase(language, "denied_lead", report=name)
     return phrase(language, "lead", report=name)
 
