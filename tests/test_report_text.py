@@ -81,7 +81,7 @@ def test_every_statement_that_meets_a_question_in_part_is_looked_at(statements, 
     text = text_of(*statements)
     question = replace(analyse("执法", ()), concepts=(Concept(word, (word,), "word"),))
     matcher = PassageMatcher(weigh(question, lambda concept: 1.0), question)
-    meeting = [passage for passage in text.passages if matcher.matches(passage)]
+    meeting = [passage for passage in text.passages if matcher.prospect(passage)]
     looked_at = matcher.candidates(text)
     assert [passage for passage in looked_at if passage in meeting] == meeting
 

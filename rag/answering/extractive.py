@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property, partial
-from itertools import islice
 
 from rag import lexicon
 from rag.answering.compare import answer_by_comparison, tabulate
@@ -96,8 +95,12 @@ class ExtractiveEngine:
 def _found_reports(retrieval: Retrieval) -> list[ReportMeta]:
     """Return the reports whose paragraphs retrieval found best, then those of the sentences that match best."""
     found = {context.report.id: context.report for context in retrieval.contexts}
-    matching = {match.sentence.passage.report.id: match.sentence.passage.report for match in retrieval.matches}
-    return list((found | dict(islice(matching.items(), REPORTS))).values())
+    matching: dict[str, ReportMeta] = {}
+    for match in retrieval.matches:
+        matching.setdefault(match.sentence.passage.report.id, match.sentence.passage.report)
+        if len(matching) == REPORTS:
+            break
+    return list((found | matching).values())
 
 
 def _of_kinds(passages: Sequence[Passage], kinds: Sequence[SectionKind]) -> Sequence[Passage]:

@@ -36,8 +36,8 @@ WHOLE = lexicon.cue("asked", "whole")
 PART = lexicon.cue("asked", "part")
 WHOLE_BONUS, PART_LOSS = 0.3, 0.4
 """What it adds to a figure's nearness that it counts a whole year, and what it takes that it counts only a part."""
-SUREST = 1.0 + WHOLE_BONUS
-"""The most that ``FigureFinder.quality`` gives."""
+BEST_QUALITY = 1.0 + WHOLE_BONUS
+"""The most that ``FigureFinder.quality`` gives for any sentence."""
 PART_FROM = lexicon.cue("asked", "part_from")
 PART_SHARE = 0.7
 """A figure after 其中 counts so much less than one before it, all else being equal."""
@@ -163,7 +163,7 @@ class FigureFinder:
         return any(says_none(item.concept, sentence.folded) for item in self._heavy)
 
     def quality(self, sentence: Sentence, figure: Figure) -> float:
-        """Return how surely a figure counts what is asked, at most ``SUREST``: 1 where it stands next to it."""
+        """Return how surely a figure counts what is asked: 1 where it stands next to it, more if it counts a whole."""
         if figure.label:
             return 1.0
         left, right = clause_around(sentence.folded, figure.start, figure.end)
@@ -172,6 +172,11 @@ class FigureFinder:
         near = max((_adjacency(figure, left, clause, item.concept) for item in met), default=0.0)
         before = sentence.folded[left : figure.start]
         return near + (WHOLE_BONUS if WHOLE.search(before) else 0.0) - (PART_LOSS if PART.search(before) else 0.0)
+
+    @staticmethod
+    def best_quality(sentence: Sentence) -> float:
+        """Return the most that ``quality`` can give for a figure of a sentence, which is found out sooner."""
+        return BEST_QUALITY if WHOLE.search(sentence.folded) else 1.0
 
     def _belongs(self, sentence: Sentence) -> bool:
         """Tell whether a sentence is about what is counted.

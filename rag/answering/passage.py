@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import heapq
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, takewhile
 
 from rag import lexicon
 from rag.answering.draft import Draft
-from rag.answering.figures import SUREST, FigureFinder, fact_of, heaviest_of
+from rag.answering.figures import BEST_QUALITY, FigureFinder, fact_of, heaviest_of
 from rag.answering.quoting import cite_sentence
 from rag.answering.refusal import refuse
 from rag.answering.wording import gloss, phrase, quoted, report_name
@@ -111,21 +113,38 @@ def _answers(match: Match, heaviest: Weighted) -> bool:
 def _settling_the_number(matches: Iterable[Match], finder: FigureFinder) -> list[Match]:
     """Return the sentences that give the figure asked for or say that there was none, the surest first.
 
+    Of these, a report's later ones are shown only before the next report's first, so it is enough to know those that
+    come before the surest of so many reports as are shown.
+
     Args:
-        matches: Sentences, best first. Looked at until none that follows can be the surest or nearly as good as it.
+        matches: Sentences, best first. Looked at until none that follows can be the surest or nearly as good as it, or
+            can be shown.
         finder: Finds the figure that the question asks for.
     """
     scored: list[tuple[float, Match]] = []
     surest: tuple[float, float] | None = None
+    of_report: dict[str, float] = {}
+    last_shown = -math.inf
     for match in matches:
-        if surest and match.score + QUALITY_WEIGHT * SUREST < surest[0] and match.score < NEARLY_AS_GOOD * surest[1]:
+        at_most = match.score + QUALITY_WEIGHT * BEST_QUALITY
+        if surest and at_most < surest[0] and match.score < NEARLY_AS_GOOD * surest[1]:
             break
+        if at_most <= last_shown:
+            break
+        if match.score + QUALITY_WEIGHT * finder.best_quality(match.sentence) <= last_shown:
+            continue
         figures = finder.figures(match.sentence)
         if figures or finder.states_none(match.sentence):
             near = max((finder.quality(match.sentence, figure) for figure in figures), default=0.5)
             sureness = match.score + QUALITY_WEIGHT * near
             scored.append((sureness, match))
             surest = max(surest or (sureness, match.score), (sureness, match.score), key=lambda item: item[0])
+            if match.score >= NEARLY_AS_GOOD * surest[1]:
+                report_id = match.sentence.passage.report.id
+                of_report[report_id] = max(sureness, of_report.get(report_id, sureness))
+                last_shown = (
+                    min(heapq.nlargest(REPORTS, of_report.values())) if len(of_report) >= REPORTS else last_shown
+                )
     return [match for _, match in sorted(scored, key=lambda item: -item[0])]
 
 

@@ -19,7 +19,7 @@ from rag.generation.wording import failure_reason, reason, told
 from rag.questions import Question
 from rag.quotes import occurrences, prepare_quote
 from rag.retrieval import Corpus, Match, Passage, Retrieval, Retriever, Scope, Weighted
-from rag.retrieval.matching import PassageMatcher, is_instruction
+from rag.retrieval.matching import PassageMatcher, best_first, is_instruction
 from rag.survey import Evidence, Judgement, Predicate, candidates, judge_report, predicate_of, stance_towards
 from rag.survey.stance import Stance
 from rag.types import Language, ReportMeta, SectionKind, Verdict
@@ -233,9 +233,8 @@ def _of_kinds(passages: Iterable[Passage], kinds: Sequence[SectionKind]) -> list
 
 def _matches(passages: Sequence[Passage], weighted: Sequence[Weighted], question: Question) -> list[Match]:
     matcher = PassageMatcher(weighted, question)
-    found = [match for passage in passages for match in matcher.matches(passage)]
-    telling = [match for match in found if not is_instruction(match.sentence.folded)]
-    return sorted(telling, key=lambda match: -match.score)
+    prospects = filter(None, map(matcher.prospect, passages))
+    return [match for match in best_first(prospects, matcher.matches) if not is_instruction(match.sentence.folded)]
 
 
 def _open(ruled: Judgement, matches: Sequence[Match]) -> bool:
@@ -304,7 +303,9 @@ def _evidence(
         offset = source.start + place[0]
         sentence = next(item for item in source.sentences if item.start <= offset < item.end or item.start >= offset)
         stance = stance_towards(predicate.focus, sentence.folded, source.passage.paragraph.section_kind)
-        matches = PassageMatcher(weighted, question).matches(source.passage)
+        matcher = PassageMatcher(weighted, question)
+        prospect = matcher.prospect(source.passage)
+        matches = matcher.matches(prospect) if prospect else []
         met = [match.coverage for match in matches if match.sentence == sentence]
         return Evidence(sentence, stance or Stance.AFFIRMS, max(met, default=0.0))
     return None

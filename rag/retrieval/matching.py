@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 
 from rag import lexicon
 from rag.figures import Figure, parse_figures, states_figure
@@ -26,6 +28,8 @@ KIND_WEIGHT = {
 SYNONYM = 0.95
 IMPLIED = 0.9
 SOFT = 0.7
+ALL_CHARACTERS = SOFT * 0.7
+"""Strength of a mention by all characters of a word, wherever they stand (红黄蓝 for 红色…黄色…蓝色)."""
 NEARBY = 0.45
 LEAST_TERM_WEIGHT = 1.0
 """A term of the field counts, even where every report mentions it."""
@@ -38,6 +42,9 @@ PERSON = lexicon.cue("asked", "person")
 FREQUENCY = lexicon.cue("asked", "frequency")
 LISTING = lexicon.cue("asked", "listing")
 TYPE_CUES = {"when": DATE, "person": PERSON, "frequency": FREQUENCY}
+FIGURE_BONUS, LISTING_BONUS, TYPE_BONUS = 0.15, 0.15, 0.1
+ROUNDING = 1e-9
+"""What sums of the same terms in another order may differ by, and much more."""
 
 
 @dataclass(frozen=True)
@@ -111,13 +118,37 @@ def mention_strength(concept: Concept, folded: str) -> float:
         if share >= PART:
             return SOFT * share
         # 红黄蓝 for 红色…黄色…蓝色, 五步法 for 五步工作法
-        return SOFT * 0.7 if all(character in folded for character in words[0]) else 0.0
+        return ALL_CHARACTERS if all(character in folded for character in words[0]) else 0.0
     return 0.0
+
+
+def _at_most(concept: Concept, strength: float) -> float:
+    """Return the most that part of a text can mention a concept which the whole text mentions so strongly."""
+    if concept.stated:
+        return max(strength, IMPLIED)  # the pattern may ask for a beginning or an end
+    return max(strength, ALL_CHARACTERS) if strength and _counts_in_part(concept) else strength
 
 
 def _counts_in_part(concept: Concept) -> bool:
     """Tell whether a part of the concept's first form is a mention too."""
     return concept.kind in ("word", "quoted") and len(concept.words[0]) >= 3
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """A passage that meets a question in part, before its sentences are looked at.
+
+    Attributes:
+        passage: The passage.
+        around: How strongly it mentions each concept, 0–1.
+        least: How strongly each of its sentences counts as mentioning it at least, through its surroundings.
+        most: None of its sentences scores more.
+    """
+
+    passage: Passage
+    around: Sequence[float]
+    least: Sequence[float]
+    most: float
 
 
 class PassageMatcher:
@@ -134,6 +165,11 @@ class PassageMatcher:
         self._weights = [item.weight for item in weighted]
         self._total = sum(self._weights)
         self._headings: dict[str, list[float]] = {}
+        self._form_at_most = (
+            (FIGURE_BONUS if "number" in question.asked else 0.0)
+            + (LISTING_BONUS if "list" in question.asked else 0.0)
+            + TYPE_BONUS * len(TYPE_CUES.keys() & question.asked)
+        )
         self._words = tuple({word for concept in self._concepts for word in concept.words})
         self._stated = tuple(pattern for concept in self._concepts if concept.words for pattern in concept.stated)
         self._in_part = tuple(
@@ -144,23 +180,38 @@ class PassageMatcher:
         """Return the statements of a report that may meet the question, by their own text or by their heading."""
         return text.meeting(self._words, self._stated, self._in_part, lambda heading: any(self._above(heading)))
 
-    def matches(self, passage: Passage) -> list[Match]:
-        """Score every sentence of a passage; sentences that meet nothing are left out."""
+    def prospect(self, passage: Passage) -> Prospect | None:
+        """Tell how strongly a passage meets the question; None if neither it nor its heading does at all."""
         if self._total <= 0:
-            return []
+            return None
         around = [mention_strength(concept, passage.folded) for concept in self._concepts]
         above = self._above(passage.heading)
         if not any(around) and not any(above):
-            return []
+            return None
         if passage.header and passage.header != passage.paragraph.text:
             # A cell means what its row and its column say together.
             around = [max(strength, heading) for strength, heading in zip(around, above, strict=True)]
         least = [max(NEARBY * near, NEARBY * heading) for near, heading in zip(around, above, strict=True)]
+        return Prospect(passage, around, least, self._most(passage, around, least))
+
+    def matches(self, prospect: Prospect) -> list[Match]:
+        """Score every sentence of a passage."""
+        passage, around = prospect.passage, prospect.around
         scored = (
             (sentence, around if passage.header else self._own(sentence.folded, around))
             for sentence in passage.sentences
         )
-        return [match for sentence, own in scored if (match := self._match(sentence, own, least)) is not None]
+        return [match for sentence, own in scored if (match := self._match(sentence, own, prospect.least)) is not None]
+
+    def _most(self, passage: Passage, around: Sequence[float], least: Sequence[float]) -> float:
+        """Return what no sentence of a passage scores more than."""
+        own = around
+        if not passage.header:
+            own = [_at_most(concept, near) for concept, near in zip(self._concepts, around, strict=True)]
+        terms = zip(self._weights, own, least, strict=True)
+        coverage = sum(weight * max(strength, nearby) for weight, strength, nearby in terms) / self._total
+        by_form = self._form_at_most if any(own) else 0.0
+        return coverage + by_form + _place_bonus(passage, self._question) + ROUNDING
 
     def _above(self, heading: str) -> list[float]:
         """Return how strongly a heading mentions each concept; many paragraphs share one."""
@@ -188,13 +239,20 @@ class PassageMatcher:
 
 def _form(sentence: Sentence, question: Question, direct: float) -> float:
     """What a sentence's form and place add: the kind of thing asked for, the section pointed at, done or planned."""
-    passage, bonus = sentence.passage, 0.0
+    bonus = _place_bonus(sentence.passage, question)
     if direct > 0:
-        if "number" in question.asked and _states_figure(sentence.text, passage.header):
-            bonus += 0.15
+        if "number" in question.asked and _states_figure(sentence.text, sentence.passage.header):
+            bonus += FIGURE_BONUS
         if "list" in question.asked and LISTING.search(sentence.folded):
-            bonus += 0.15
-        bonus += sum(0.1 for kind, cue in TYPE_CUES.items() if kind in question.asked and cue.search(sentence.folded))
+            bonus += LISTING_BONUS
+        bonus += sum(
+            TYPE_BONUS for kind, cue in TYPE_CUES.items() if kind in question.asked and cue.search(sentence.folded)
+        )
+    return bonus
+
+
+def _place_bonus(passage: Passage, question: Question) -> float:
+    bonus = 0.0
     if question.sections:
         bonus += 0.2 if passage.paragraph.section_kind in question.sections else -0.1
     elif passage.paragraph.section_kind is SectionKind.PLAN and not question.planned:
@@ -202,6 +260,48 @@ def _form(sentence: Sentence, question: Question, direct: float) -> float:
     if passage.paragraph.kind in ("heading", "title"):
         bonus -= 0.12
     return bonus
+
+
+def best_first(prospects: Iterable[Prospect], matches: Callable[[Prospect], Iterable[Match]]) -> Iterator[Match]:
+    """Yield the matches of passages best first, equal ones in the order of their passages and sentences.
+
+    A passage's sentences are looked at only when none that is known scores as much as one of them might.
+
+    Args:
+        prospects: The passages.
+        matches: Scores the sentences of one.
+    """
+    in_order = list(prospects)
+    # Where scores are equal, passages come before sentences (-1 before 0): one of theirs may be the earlier one.
+    queue = [(-prospect.most, -1, order, 0) for order, prospect in enumerate(in_order)]
+    heapq.heapify(queue)
+    found: dict[tuple[int, int], Match] = {}
+    while queue:
+        _, kind, order, place = heapq.heappop(queue)
+        if kind == 0:
+            yield found.pop((order, place))
+            continue
+        for place, match in enumerate(matches(in_order[order])):
+            found[order, place] = match
+            heapq.heappush(queue, (-match.score, 0, order, place))
+
+
+class Matches(Iterable[Match]):
+    """Matches in the order in which they are worked out, each when it is first asked for."""
+
+    def __init__(self, source: Iterator[Match]) -> None:
+        self._source = source
+        self._known: list[Match] = []
+
+    def __iter__(self) -> Iterator[Match]:
+        """Yield all, those known already first."""
+        for place in count():
+            if place == len(self._known):
+                following = next(self._source, None)
+                if following is None:
+                    return
+                self._known.append(following)
+            yield self._known[place]
 
 
 def figures_of(sentence: Sentence) -> tuple[Figure, ...]:

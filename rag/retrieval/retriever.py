@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from rag.catalog import Catalog
 from rag.embedding import Embedder
@@ -11,7 +12,16 @@ from rag.index import Index
 from rag.questions import Question
 from rag.retrieval.corpus import Corpus
 from rag.retrieval.fusion import fuse, spread
-from rag.retrieval.matching import Match, PassageMatcher, Weighted, is_instruction, weigh
+from rag.retrieval.matching import (
+    Match,
+    Matches,
+    PassageMatcher,
+    Prospect,
+    Weighted,
+    best_first,
+    is_instruction,
+    weigh,
+)
 from rag.retrieval.names import with_pinyin_names
 from rag.retrieval.passages import Passage
 from rag.retrieval.report_text import ReportText
@@ -35,12 +45,12 @@ class Retrieval:
 
     Attributes:
         contexts: Paragraphs, best first.
-        matches: Sentences scored by concept, best first, over every paragraph looked at.
+        matches: Sentences scored by concept, best first, over every paragraph looked at; scored as they are asked for.
         weighted: The question's concepts with their weights.
     """
 
     contexts: tuple[Context, ...]
-    matches: tuple[Match, ...]
+    matches: Iterable[Match]
     weighted: tuple[Weighted, ...]
 
 
@@ -76,15 +86,16 @@ class Retriever:
         dense = self._places(self._dense(question, scope, kinds))
         lexical = self._places(self._lexical(question, scope, kinds))
         texts = self._texts(scope, [*dense, *lexical])
-        matches = self._matches(texts.values(), kinds, weighted, question, scope)
-        best: dict[Place, float] = {}
-        for match in matches:
-            best.setdefault(_place(match.sentence.passage), match.score)
+        matcher = PassageMatcher(weighted, question)
+        prospects = _prospects(matcher, texts.values(), kinds)
+        matches = Matches(best_first(prospects, lambda prospect: _telling(matcher.matches(prospect), question, scope)))
+        reach = {_place(prospect.passage): prospect.most for prospect in prospects}
+        best = list(islice(_distinct_places(matches), CANDIDATE_CHUNKS))
         ranking = fuse(
             [
-                (CONCEPT_WEIGHT, list(best)[:CANDIDATE_CHUNKS]),
-                (LEXICAL_WEIGHT, self._inside_order(lexical, best)),
-                (DENSE_WEIGHT, self._inside_order(dense, best)),
+                (CONCEPT_WEIGHT, best),
+                (LEXICAL_WEIGHT, _inside_order(lexical, best, reach)),
+                (DENSE_WEIGHT, _inside_order(dense, best, reach)),
             ]
         )
         placed = ((_passage(place, texts, kinds), score) for place, score in ranking.items())
@@ -132,15 +143,6 @@ class Retriever:
             if hit.chunk_id in chunks
         ]
 
-    @staticmethod
-    def _inside_order(groups: Sequence[Sequence[Place]], best: dict[Place, float]) -> list[Place]:
-        """Paragraphs in the order of their chunks; within a chunk the one that meets more of the question first."""
-        ordered: dict[Place, None] = {}
-        for group in groups:
-            for place in sorted(group, key=lambda place: -best.get(place, -1.0)):
-                ordered.setdefault(place)
-        return list(ordered)
-
     def _texts(self, scope: Scope, groups: Sequence[Sequence[Place]]) -> dict[str, ReportText]:
         """Return the reports to look at closely, by id."""
         metas = list(scope.metas)
@@ -149,25 +151,53 @@ class Retriever:
             metas = [meta for meta in metas if meta.id in found]
         return {text.meta.id: text for text in self._corpus.texts(metas)}
 
-    @staticmethod
-    def _matches(
-        texts: Iterable[ReportText],
-        kinds: Sequence[SectionKind],
-        weighted: Sequence[Weighted],
-        question: Question,
-        scope: Scope,
-    ) -> tuple[Match, ...]:
-        matcher = PassageMatcher(weighted, question)
-        found = [
-            match
-            for text in texts
-            for passage in matcher.candidates(text)
-            if not kinds or passage.paragraph.section_kind in kinds
-            for match in matcher.matches(passage)
-            if not is_instruction(match.sentence.folded)
-            and (question.route is Route.COMPARE or _names_a_year(match, scope.absent_years))
-        ]
-        return tuple(sorted(found, key=lambda match: -match.score))
+
+def _prospects(matcher: PassageMatcher, texts: Iterable[ReportText], kinds: Sequence[SectionKind]) -> list[Prospect]:
+    """Return the passages that meet the question, report by report."""
+    return [
+        prospect
+        for text in texts
+        for passage in matcher.candidates(text)
+        if (not kinds or passage.paragraph.section_kind in kinds) and (prospect := matcher.prospect(passage))
+    ]
+
+
+def _telling(matches: Iterable[Match], question: Question, scope: Scope) -> list[Match]:
+    """Leave out what addresses the reader's software, and what does not name the year that no report is about."""
+    return [
+        match
+        for match in matches
+        if not is_instruction(match.sentence.folded)
+        and (question.route is Route.COMPARE or _names_a_year(match, scope.absent_years))
+    ]
+
+
+def _inside_order(
+    groups: Sequence[Sequence[Place]], best: Sequence[Place], reach: Mapping[Place, float]
+) -> list[Place]:
+    """Return paragraphs in the order of their chunks; within a chunk the one that meets more of the question first.
+
+    Args:
+        groups: The paragraphs of each chunk.
+        best: The paragraphs whose sentences meet most, best first.
+        reach: For every paragraph that meets anything, how much of the question a sentence of it might meet.
+    """
+    ranks = {place: rank for rank, place in enumerate(best)}
+    ordered: dict[Place, None] = {}
+    for group in groups:
+        for place in sorted(group, key=lambda place: (ranks.get(place, len(ranks)), -reach.get(place, -1.0))):
+            ordered.setdefault(place)
+    return list(ordered)
+
+
+def _distinct_places(matches: Iterable[Match]) -> Iterator[Place]:
+    """Yield the paragraphs of matches, each once."""
+    seen: set[Place] = set()
+    for match in matches:
+        place = _place(match.sentence.passage)
+        if place not in seen:
+            seen.add(place)
+            yield place
 
 
 def _passage(place: Place, texts: Mapping[str, ReportText], kinds: Sequence[SectionKind]) -> Passage | None:
