@@ -21,7 +21,7 @@ from rag.fact_listing import CitedFact, about, with_citations
 from rag.generation import Generated, Generation
 from rag.index import Follower, Index, Verification
 from rag.ingestion import IngestEvent, correct_report, ingest, remove_files, remove_report
-from rag.questions import Question, analyse
+from rag.questions import Gazetteer, Question, analyse
 from rag.questions.analysis import LONGEST_QUESTION, language_of
 from rag.quotes import occurrences, prepare_quote
 from rag.reading import LocalReader, ReadFile, ReadingLimits
@@ -91,6 +91,7 @@ class Rag:
         retriever = Retriever(self._catalog, self._index, self._corpus, lambda: self._embedder, top_k=settings.top_k)
         self._engine = ExtractiveEngine(self._corpus, retriever)
         self._generation = Generation(settings, self._corpus, retriever) if settings.llm_model else None
+        self._names: tuple[Mapping[str, ReportMeta], Gazetteer] | None = None
         self._writing = threading.RLock()
         self._observers: list[Observer] = []
         limits = ReadingLimits.of(settings)
@@ -247,9 +248,9 @@ class Rag:
         """
         started = time.perf_counter()
         generation = None if extractive else self._generation
-        metas = list(self._catalog.metas().values())
+        gazetteer = self._gazetteer()
         try:
-            understood, notes = self._understand(question, metas, history, route, generation)
+            understood, notes = self._understand(question, gazetteer, history, route, generation)
         except QuestionError:
             reply = _unaskable(question)
             yield from reply.answer.splitlines(keepends=True)
@@ -258,7 +259,7 @@ class Rag:
         scope, draft, retrieve_seconds = self._answer_steadily(understood, filters)
         given = Generated(draft, "extractive")
         if generation and scope.metas:
-            for piece in generation.stream(understood, draft, scope, filters.section_kinds, metas):
+            for piece in generation.stream(understood, draft, scope, filters.section_kinds, gazetteer):
                 if isinstance(piece, str):
                     yield piece
                 else:
@@ -273,22 +274,29 @@ class Rag:
             observer.answered(answer)
         return answer
 
+    def _gazetteer(self) -> Gazetteer:
+        """Return the names of the corpus, made anew only when its reports have changed."""
+        metas = self._catalog.metas()
+        if self._names is None or self._names[0] is not metas:
+            self._names = (metas, Gazetteer(metas.values()))
+        return self._names[1]
+
     def _understand(
         self,
         text: str,
-        metas: Sequence[ReportMeta],
+        gazetteer: Gazetteer,
         history: Sequence[Turn],
         route: Route | None,
         generation: Generation | None,
     ) -> tuple[Question, tuple[str, ...]]:
         """Understand a question, a follow-up by the chat model if there is one; notes say how."""
-        question = analyse(text, metas, history=history, route=route)
+        question = analyse(text, gazetteer, history=history, route=route)
         if generation is None:
             return question, ()
         notes: tuple[str, ...] = ()
         if history:
-            alone, notes = generation.rewrite(question.text, history, metas)
-            question = analyse(alone, metas, route=route) if alone else question
+            alone, notes = generation.rewrite(question.text, history, gazetteer)
+            question = analyse(alone, gazetteer, route=route) if alone else question
         question, translated = generation.translate(question)
         return question, (*notes, *translated)
 

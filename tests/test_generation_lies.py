@@ -9,6 +9,7 @@ import pytest
 from rag.generation import verify
 from rag.generation.sources import number_sources
 from rag.pipeline import Rag
+from rag.questions import Gazetteer
 from rag.retrieval.passages import passages_of
 from rag.settings import load_settings
 from tests.scripted_server import Reply, ScriptedServer
@@ -390,6 +391,7 @@ def test_what_is_copied_from_a_report_is_never_marked(tmp_path):
     with Rag(load_settings(store=tmp_path / "s", embedding_model="hash"), create=True, owner=True) as rag:
         rag.ingest(reports)
         metas = rag.reports()
+        names = Gazetteer(metas)
         for meta in metas:
             sources = {
                 source.id: source for source in number_sources(passages_of(meta, rag.report(meta.id).paragraphs))
@@ -399,6 +401,6 @@ def test_what_is_copied_from_a_report_is_never_marked(tmp_path):
                     continue
                 for sentence in source.sentences[:2]:
                     said = f"{sentence.text.rstrip('。；;！!？? ')}[{name}]。"
-                    checked = verify(said, sources, metas, "zh", planned=True)
+                    checked = verify(said, sources, names, "zh", planned=True)
                     assert checked.statements.unverified == 0, checked.notes
                     assert all(citation.quote in source.passage.paragraph.text for citation in checked.citations)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rag.catalog import ParagraphRow
 from rag.loading import find_files, load_document
-from rag.questions import Concept, analyse
+from rag.questions import Concept, Gazetteer, analyse
 from rag.questions.concepts import _vocabulary
 from rag.retrieval import ReportText
 from rag.retrieval.matching import PassageMatcher, weigh
@@ -79,7 +79,7 @@ def test_a_table_row_knows_its_first_row_however_it_is_come_by():
 @given(st.lists(st.text("执法权员人记录仪。", max_size=8), max_size=6), st.sampled_from(["执法人员", "记录仪", "执法"]))
 def test_every_statement_that_meets_a_question_in_part_is_looked_at(statements, word):
     text = text_of(*statements)
-    question = replace(analyse("执法", ()), concepts=(Concept(word, (word,), "word"),))
+    question = replace(analyse("执法", Gazetteer(())), concepts=(Concept(word, (word,), "word"),))
     matcher = PassageMatcher(weigh(question, lambda concept: 1.0), question)
     meeting = [passage for passage in text.passages if matcher.prospect(passage)]
     looked_at = matcher.candidates(text)

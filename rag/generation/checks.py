@@ -17,13 +17,13 @@ from rag.generation.overlap import ENOUGH_CLAUSE, absent_terms, borne_out
 from rag.generation.polarity import polarity_fault
 from rag.generation.quotations import without_quotations
 from rag.generation.sources import Source
-from rag.questions import short_name
+from rag.questions import Gazetteer, short_name
 from rag.questions.dictionary import translations
 from rag.questions.scope import find_mentions
 from rag.quotes import occurrences, prepare_quote
 from rag.retrieval import Sentence
 from rag.retrieval.matching import is_instruction
-from rag.types import Language, ReportMeta, SectionKind
+from rag.types import Language, SectionKind
 
 SEGMENT = re.compile(r"[，;；]\s*|,(?!\d)\s*|\s+(?:and|but|while|whereas)\s+")
 LINK = re.compile(r"(?:https?://|www\.)[^\s，。）)]+", re.IGNORECASE)
@@ -67,19 +67,19 @@ class Segment:
 
 
 def faults_of(
-    text: str, cited: Sequence[Source], metas: Sequence[ReportMeta], language: Language, planned: bool = False
+    text: str, cited: Sequence[Source], gazetteer: Gazetteer, language: Language, planned: bool = False
 ) -> list[Fault]:
     """Return what is wrong with a statement that rests on the sources given; quotations are checked elsewhere.
 
     Args:
         text: The statement.
         cited: The sources; at least one.
-        metas: The reports of the corpus, by whose offices names are known.
+        gazetteer: The names of the corpus.
         language: The statement's language.
         planned: True if plans are asked for, so that one may be told without saying that it is one.
     """
     found = list(_of_whole(text, cited))
-    segments, scope_faults = _segments(text, cited, metas, language)
+    segments, scope_faults = _segments(text, cited, gazetteer, language)
     found.extend(scope_faults)
     if scope_faults:
         return found
@@ -143,10 +143,10 @@ def _headings(sources: Sequence[Source]) -> str:
 
 
 def _segments(
-    text: str, cited: Sequence[Source], metas: Sequence[ReportMeta], language: Language
+    text: str, cited: Sequence[Source], gazetteer: Gazetteer, language: Language
 ) -> tuple[list[Segment], list[Fault]]:
     """Cut a statement into segments, each with the sources of the office and year that it or the one before names."""
-    mention = find_mentions(text, metas, language)
+    mention = find_mentions(text, gazetteer, language)
     faults = [Fault("office", name) for name in mention.unknown_offices if not _said(name, cited)]
     whole_years = _years(text)
     offices: tuple[tuple[str, str | None], ...] = mention.offices if len(mention.offices) == 1 else ()
@@ -154,7 +154,7 @@ def _segments(
     segments = []
     for start, end in _parts(text):
         part = text[start:end]
-        named = find_mentions(part, metas, language)
+        named = find_mentions(part, gazetteer, language)
         offices, years = named.offices or offices, _years(part) or years
         of_office = [source for source in cited if _of_office(source, offices)]
         of_year = tuple(source for source in of_office if _of_year(source, years))

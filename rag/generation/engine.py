@@ -21,11 +21,11 @@ from rag.generation.sources import Source, fenced, fit, number_sources
 from rag.generation.understanding import rewrite, translate_terms
 from rag.generation.verification import VerifiedReply, verify
 from rag.generation.wording import failure_reason, told
-from rag.questions import Question
+from rag.questions import Gazetteer, Question
 from rag.questions.analysis import language_of
 from rag.retrieval import Corpus, Passage, Retriever, Scope
 from rag.settings import Settings
-from rag.types import Citation, Fact, Language, ReportMeta, Route, SectionKind, StatementCheck, Turn
+from rag.types import Citation, Fact, Language, Route, SectionKind, StatementCheck, Turn
 
 WORDS: Mapping[Language, re.Pattern[str]] = {"zh": re.compile("[一-鿿]"), "en": re.compile("[A-Za-z]{2}")}
 """What a reply in a language has at least one of."""
@@ -74,18 +74,16 @@ class Generation:
         """The chat model's name."""
         return self._model.name
 
-    def rewrite(
-        self, text: str, history: Sequence[Turn], metas: Sequence[ReportMeta]
-    ) -> tuple[str | None, tuple[str, ...]]:
+    def rewrite(self, text: str, history: Sequence[Turn], gazetteer: Gazetteer) -> tuple[str | None, tuple[str, ...]]:
         """Rewrite a follow-up so that it stands alone; None where the rules must carry over, with a note why."""
-        return rewrite(self._model, self._prompts[f"rewrite.{language_of(text)}"], text, history, metas)
+        return rewrite(self._model, self._prompts[f"rewrite.{language_of(text)}"], text, history, gazetteer)
 
     def translate(self, question: Question) -> tuple[Question, tuple[str, ...]]:
         """Give terms that no dictionary knows their Chinese words."""
         return translate_terms(self._model, self._prompts["terms.en"], question)
 
     def stream(
-        self, question: Question, draft: Draft, scope: Scope, kinds: Sequence[SectionKind], metas: Sequence[ReportMeta]
+        self, question: Question, draft: Draft, scope: Scope, kinds: Sequence[SectionKind], gazetteer: Gazetteer
     ) -> Iterator[str | Generated]:
         """Yield the answer as it is written, markers as [n], and its verified form last.
 
@@ -97,12 +95,12 @@ class Generation:
             draft: The extractive answer to it.
             scope: The reports searched.
             kinds: The kinds of section searched; empty: all.
-            metas: The reports of the corpus.
+            gazetteer: The names of the corpus.
         """
         if draft.survey is not None:
             yield from self._surveyed(question, draft, scope, kinds)
         elif draft.route in (Route.PASSAGE, Route.REFUSED) and draft.contexts:
-            yield from self._phrased(question, draft, scope, metas)
+            yield from self._phrased(question, draft, scope, gazetteer)
         else:
             yield from draft.text.splitlines(keepends=True)
             yield Generated(draft, "extractive")
@@ -120,7 +118,7 @@ class Generation:
         yield Generated(reviewed.draft, self.name if reviewed.replies else "extractive")
 
     def _phrased(
-        self, question: Question, draft: Draft, scope: Scope, metas: Sequence[ReportMeta]
+        self, question: Question, draft: Draft, scope: Scope, gazetteer: Gazetteer
     ) -> Iterator[str | Generated]:
         said: list[str] = []
         try:
@@ -129,7 +127,7 @@ class Generation:
             yield from resolved(_kept(pieces, said), sources)
             planned = question.planned or SectionKind.PLAN in question.sections
             accepted = self._accepted("".join(said), question)
-            reply = verify(accepted, sources, metas, question.language, self._unverified, planned=planned)
+            reply = verify(accepted, sources, gazetteer, question.language, self._unverified, planned=planned)
             unverified = reply.statements.unverified
             overturned = not draft.refused or (not unverified and answers_question(question, reply, sources))
             if unverified == reply.statements.made or not overturned:

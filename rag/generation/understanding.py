@@ -13,10 +13,10 @@ from rag.generation.model import ChatModel, Meter
 from rag.generation.prompts import Prompt
 from rag.generation.sources import FENCES
 from rag.generation.wording import failure_reason, told
-from rag.questions import Question
+from rag.questions import Gazetteer, Question
 from rag.questions.analysis import LONGEST_QUESTION, language_of
 from rag.questions.scope import find_mentions
-from rag.types import ReportMeta, Turn
+from rag.types import Turn
 
 TURNS_SHOWN = 4
 LONGEST_TURN = 400
@@ -25,7 +25,7 @@ OBJECT = re.compile(r"\{.*\}", re.DOTALL)
 
 
 def rewrite(
-    model: ChatModel, prompt: Prompt, text: str, history: Sequence[Turn], metas: Sequence[ReportMeta]
+    model: ChatModel, prompt: Prompt, text: str, history: Sequence[Turn], gazetteer: Gazetteer
 ) -> tuple[str | None, tuple[str, ...]]:
     """Rewrite a follow-up so that it stands alone.
 
@@ -38,7 +38,7 @@ def rewrite(
     )
     try:
         reply = model.complete(prompt.fill(history=shown.translate(FENCES), question=text), model.deadline(), Meter())
-        rewritten = _usable(reply, text, history, metas)
+        rewritten = _usable(reply, text, history, gazetteer)
     except ModelFailure as failure:
         return None, (told(language, "not_rewritten", reason=failure_reason(language, failure)),)
     if rewritten == text:
@@ -47,7 +47,7 @@ def rewrite(
     return rewritten, (told(language, "rewritten", question=rewritten),)
 
 
-def _usable(reply: str, text: str, history: Sequence[Turn], metas: Sequence[ReportMeta]) -> str:
+def _usable(reply: str, text: str, history: Sequence[Turn], gazetteer: Gazetteer) -> str:
     """Return the rewritten question if it names no office or year that was not named before, in the same language."""
     lines = [line.strip().strip('"“”') for line in reply.strip().splitlines() if line.strip()]
     if len(lines) != 1 or len(lines[0]) > LONGEST_QUESTION or language_of(lines[0]) != language_of(text):
@@ -55,10 +55,10 @@ def _usable(reply: str, text: str, history: Sequence[Turn], metas: Sequence[Repo
     known_offices: set[str] = set()
     known_years: set[int] = set()
     for said in (text, *(turn.question for turn in history), *(turn.answer for turn in history)):
-        mention = find_mentions(said, metas, language_of(said))
+        mention = find_mentions(said, gazetteer, language_of(said))
         known_offices |= {office for office, _ in mention.offices}
         known_years |= set(mention.years)
-    mention = find_mentions(lines[0], metas, language_of(lines[0]))
+    mention = find_mentions(lines[0], gazetteer, language_of(lines[0]))
     # "The year before" is next to a year that was named.
     near = known_years | {year + step for year in known_years for step in (-1, 1)}
     if not {office for office, _ in mention.offices} <= known_offices or (near and not set(mention.years) <= near):

@@ -17,6 +17,7 @@ from rag.generation.quotations import Quotation, quotations, repaired
 from rag.generation.sources import Source
 from rag.generation.statements import Line, Statement, read_lines
 from rag.generation.wording import reason, short, told
+from rag.questions import Gazetteer
 from rag.questions.scope import find_mentions
 from rag.retrieval import Sentence
 from rag.retrieval.matching import mention_strength
@@ -73,7 +74,7 @@ class VerifiedReply:
 def verify(
     reply: str,
     sources: Mapping[str, Source],
-    metas: Sequence[ReportMeta],
+    gazetteer: Gazetteer,
     language: Language,
     unverified: Literal["flag", "drop"] = "flag",
     *,
@@ -84,14 +85,14 @@ def verify(
     Args:
         reply: What the model wrote.
         sources: What it was shown, by id.
-        metas: The reports of the corpus.
+        gazetteer: The names of the corpus.
         language: The language of the answer.
         unverified: Statements that fail are marked as unverified, or left out.
         planned: True if plans are asked for.
     """
     lines = read_lines(reply)
     checked = [
-        [_checked(statement, sources, metas, language, planned) for statement in line.statements] for line in lines
+        [_checked(statement, sources, gazetteer, language, planned) for statement in line.statements] for line in lines
     ]
     marker = Marker()
     shown = [_line(line, verified, marker, language, unverified) for line, verified in zip(lines, checked, strict=True)]
@@ -112,7 +113,7 @@ def verify(
 
 
 def _checked(
-    statement: Statement, sources: Mapping[str, Source], metas: Sequence[ReportMeta], language: Language, planned: bool
+    statement: Statement, sources: Mapping[str, Source], gazetteer: Gazetteer, language: Language, planned: bool
 ) -> Verified:
     if len(statement.text) > LONGEST_STATEMENT:
         return Verified(statement.text, True, (), (Fault("length"),))
@@ -126,27 +127,27 @@ def _checked(
     repairs = tuple((item.text, item.stored) for item in found if item.stored and item.stored != item.text)
     found = tuple(quotations(text, cited, others))
     quoted = [quotation.source for quotation in found if quotation.source]
-    if _introduces(statement, text, found, metas, language):
+    if _introduces(statement, text, found, gazetteer, language):
         return Verified(text, False, ())
     given = list(dict.fromkeys([*cited, *quoted]))
-    faults = faults_of(text, given, metas, language, planned) if given else [Fault("no_evidence")]
+    faults = faults_of(text, given, gazetteer, language, planned) if given else [Fault("no_evidence")]
     if not faults:
         return Verified(
-            text, True, _needed(text, given, quoted, metas, language, planned), (), not cited, found, repairs
+            text, True, _needed(text, given, quoted, gazetteer, language, planned), (), not cited, found, repairs
         )
-    match = None if quoted else _match(text, others if cited else list(sources.values()), metas, language, planned)
+    match = None if quoted else _match(text, others if cited else list(sources.values()), gazetteer, language, planned)
     if match:
         return Verified(text, True, (match,), (), True, found)
     return Verified(text, True, (), tuple(faults))
 
 
 def _introduces(
-    statement: Statement, text: str, found: Sequence[Quotation], metas: Sequence[ReportMeta], language: Language
+    statement: Statement, text: str, found: Sequence[Quotation], gazetteer: Gazetteer, language: Language
 ) -> bool:
     """Tell whether a statement only introduces (青石街道2023年的情况如下：) and has nothing to be checked."""
     if statement.ids or found or not text.strip():
         return not text.strip()
-    mention = find_mentions(text, metas, language)
+    mention = find_mentions(text, gazetteer, language)
     if mention.unknown_offices or lexicon.cue("generation", "universal").search(fold(text)):
         return False
     return not numbers_in(text, language) and says_nothing(mention.rest, language) and text.rstrip()[-1:] in "：:"
@@ -156,7 +157,7 @@ def _needed(
     text: str,
     given: Sequence[Source],
     quoted: Sequence[Source],
-    metas: Sequence[ReportMeta],
+    gazetteer: Gazetteer,
     language: Language,
     planned: bool,
 ) -> tuple[Source, ...]:
@@ -169,22 +170,22 @@ def _needed(
             rest
             and source not in quoted
             and alone < ENOUGH_CLAUSE
-            and not faults_of(text, rest, metas, language, planned)
+            and not faults_of(text, rest, gazetteer, language, planned)
         ):
             kept = rest
     return tuple(kept)
 
 
 def _match(
-    text: str, sources: Sequence[Source], metas: Sequence[ReportMeta], language: Language, planned: bool
+    text: str, sources: Sequence[Source], gazetteer: Gazetteer, language: Language, planned: bool
 ) -> Source | None:
     """Return the source that bears a statement out whole, the likeliest first."""
-    bare = find_mentions(text, metas, language).rest
+    bare = find_mentions(text, gazetteer, language).rest
     likely = sorted(sources, key=lambda source: -borne_out(bare, source.folded, language))
     for source in likely[:MATCHES_TRIED]:
         if borne_out(bare, source.folded, language) < ENOUGH_TO_MATCH:
             return None
-        if not says_nothing(bare, language) and not faults_of(text, [source], metas, language, planned):
+        if not says_nothing(bare, language) and not faults_of(text, [source], gazetteer, language, planned):
             return source
     return None
 

@@ -2,6 +2,6 @@
 
 from rag.questions.analysis import Question, analyse, distinct_offices
 from rag.questions.concepts import Concept
-from rag.questions.scope import pinyin_name, short_name
+from rag.questions.gazetteer import Gazetteer, pinyin_name, short_name
 
-__all__ = ["Concept", "Question", "analyse", "distinct_offices", "pinyin_name", "short_name"]
+__all__ = ["Concept", "Gazetteer", "Question", "analyse", "distinct_offices", "pinyin_name", "short_name"]

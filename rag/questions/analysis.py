@@ -12,8 +12,9 @@ from rag import lexicon
 from rag.errors import QuestionError
 from rag.folding import fold
 from rag.questions.concepts import Concept, find_concepts
+from rag.questions.gazetteer import Gazetteer
 from rag.questions.scope import find_mentions, named_regions
-from rag.types import Language, ReportMeta, Route, SectionKind, Turn
+from rag.types import Language, Route, SectionKind, Turn
 
 LONGEST_QUESTION = 2_000
 """Characters beyond which a question is refused: nobody asks one thing in so many words."""
@@ -77,7 +78,7 @@ def language_of(text: str) -> Language:
 
 def analyse(
     text: str,
-    metas: Sequence[ReportMeta],
+    gazetteer: Gazetteer,
     *,
     history: Sequence[Turn] = (),
     route: Route | None = None,
@@ -86,7 +87,7 @@ def analyse(
 
     Args:
         text: The question as typed.
-        metas: The reports of the corpus.
+        gazetteer: The names of the corpus.
         history: Earlier turns, oldest first; offices, years and topic carry over where the question leaves them out.
         route: Overrides the route that the wording suggests.
 
@@ -101,11 +102,11 @@ def analyse(
             f"The question has {len(text):,} characters; the limit is {LONGEST_QUESTION:,}. "
             "Ask one thing in fewer words."
         )
-    alone = question = _analyse_alone(text, metas)
+    alone = question = _analyse_alone(text, gazetteer)
     earlier = [asked for turn in history if 0 < len(asked := turn.question.strip()) <= LONGEST_QUESTION]
     if earlier:
-        question = _carry_over(alone, [_analyse_alone(asked, metas) for asked in earlier])
-        reported = {meta.year for meta in metas if (meta.office, meta.region) in question.offices}
+        question = _carry_over(alone, [_analyse_alone(asked, gazetteer) for asked in earlier])
+        reported = {meta.year for meta in gazetteer.metas if (meta.office, meta.region) in question.offices}
         if not set(question.years) & reported and not alone.years and reported:
             # The year was another office's; this one has no report for it.
             relative = re.search(_wording()["year_before"][question.language], fold(text))
@@ -113,9 +114,9 @@ def analyse(
     return replace(question, route=route) if route else question
 
 
-def _analyse_alone(text: str, metas: Sequence[ReportMeta]) -> Question:
+def _analyse_alone(text: str, gazetteer: Gazetteer) -> Question:
     language = language_of(text)
-    mention = find_mentions(text, metas, language)
+    mention = find_mentions(text, gazetteer, language)
     wording = _wording()
     lowered = fold(mention.rest)
     # Of several sentences the first asks; the others tell how to answer (请逐个说明依据).
@@ -130,7 +131,7 @@ def _analyse_alone(text: str, metas: Sequence[ReportMeta]) -> Question:
         language=language,
         route=route,
         offices=mention.offices,
-        regions=() if mention.offices else named_regions(text, metas),
+        regions=() if mention.offices else named_regions(text, gazetteer),
         years=_with_year_before(mention.years, lowered, route, language),
         unknown_offices=mention.unknown_offices,
         unnamed=mention.unnamed,

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Set
 from dataclasses import dataclass
-from functools import cache, lru_cache
 
 import rjieba
 
 from rag import lexicon
 from rag.folding import fold
-from rag.types import Language, ReportMeta
+from rag.questions.gazetteer import Gazetteer, short_name
+from rag.types import Language
 
-OFFICE_SUFFIX = lexicon.cue("scope", "office_suffix")
-REGION_SUFFIX = lexicon.cue("scope", "region_suffix")
 GENERIC_BEFORE_OFFICE = lexicon.cue("scope", "generic_before_office")
 YEAR = lexicon.cue("scope", "year")
 YEAR_LIST = lexicon.cue("scope", "year_list")
 """22、23年, 22 23 24年, 21到23年."""
 YEAR_SPAN = lexicon.cue("scope", "year_span")
 UNNAMED = lexicon.cue("scope", "unnamed")
-LATIN = re.compile("[a-z]")
-KEPT_PATTERNS = 20_000
-"""Names whose patterns are kept; compiling a few hundred takes longer than all the rest of a question."""
 LONGEST_SPAN = 12
 """Years from one end of a span to the other, at most."""
 CHINESE_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
@@ -55,40 +50,16 @@ class Mention:
     rest: str
 
 
-def short_name(office: str) -> str:
-    """Return an office's name without its kind: 新华 for 新华街道办事处."""
-    return OFFICE_SUFFIX.sub("", office) or office
-
-
-@cache
-def pinyin_name(name: str) -> str:
-    """Return a name in capitalised pinyin without tones: Xinhua for 新华."""
-    from pypinyin import (
-        lazy_pinyin,
-    )  # loading its phrases is most of this package's import, and few questions need them
-
-    return "".join(lazy_pinyin(name)).capitalize()
-
-
-@cache
-def _pinyin_pattern(name: str) -> re.Pattern[str]:
-    """Match a name in pinyin by any reading of its characters (长埠: Changbu or Zhangbu)."""
-    readings = ("(?:" + "|".join(map(re.escape, options)) + ")" for options in _readings(name))
-    return re.compile(r"(?<![a-z])" + r"['’\s-]?".join(readings) + r"(?![a-z])")
-
-
-def find_mentions(question: str, metas: Iterable[ReportMeta], language: Language) -> Mention:
+def find_mentions(question: str, gazetteer: Gazetteer, language: Language) -> Mention:
     """Find the offices and years of the corpus that a question names.
 
     Args:
         question: The question as typed.
-        metas: The reports of the corpus.
+        gazetteer: The names of the corpus.
         language: The question's language.
     """
-    rest = fold(question)
-    known = {(meta.office, meta.region): meta for meta in metas if meta.office}
-    found, rest = _find_offices(rest, list(known.values()))
-    years, rest = _find_years(rest, plausible={meta.year for meta in known.values() if meta.year})
+    found, rest = _find_offices(fold(question), gazetteer)
+    years, rest = _find_years(rest, gazetteer.years)
     unknown = _unknown_chinese(rest) if language == "zh" else _unknown_english(question, rest)
     unnamed = UNNAMED.search(rest)
     if unnamed:
@@ -96,20 +67,22 @@ def find_mentions(question: str, metas: Iterable[ReportMeta], language: Language
     return Mention(found, years, () if unnamed else unknown, unnamed is not None, rest)
 
 
-def _find_offices(folded: str, metas: Sequence[ReportMeta]) -> tuple[tuple[tuple[str, str | None], ...], str]:
-    spans: list[tuple[int, int, ReportMeta]] = []
-    lettered = LATIN.search(folded) is not None
-    for meta in metas:
-        spans.extend((start, end, meta) for start, end in _name_spans(folded, meta, lettered))
+def _find_offices(folded: str, gazetteer: Gazetteer) -> tuple[tuple[tuple[str, str | None], ...], str]:
+    spans = gazetteer.offices_in(folded)
     # A longer name covers a shorter one inside it: 北云溪街道 is not 云溪街道.
     kept = [
-        (start, end, meta)
-        for start, end, meta in spans
-        if not any((s <= start and end <= e) and (e - s) > (end - start) for s, e, _ in spans)
+        span
+        for span in spans
+        if not any(
+            other.start <= span.start and span.end <= other.end and other.end - other.start > span.end - span.start
+            for other in spans
+        )
     ]
-    named_regions, region_spans = _find_regions(folded, metas)
-    offices = {(meta.office or "", meta.region): start for start, _, meta in sorted(kept, key=lambda item: -item[0])}
-    if any(region in named_regions for _, region in offices):
+    regions = gazetteer.regions_in(folded)
+    offices = {
+        (span.meta.office or "", span.meta.region): span.start for span in sorted(kept, key=lambda span: -span.start)
+    }
+    if any(region in regions for _, region in offices):
         regions_of = {
             office: {region for other, region in offices if other == office and region} for office, _ in offices
         }
@@ -117,102 +90,23 @@ def _find_offices(folded: str, metas: Sequence[ReportMeta]) -> tuple[tuple[tuple
         narrowed = {
             key: start
             for key, start in offices.items()
-            if key[1] in named_regions or (key[1] is None and len(regions_of[key[0]]) == 1)
+            if key[1] in regions or (key[1] is None and len(regions_of[key[0]]) == 1)
         }
         names_left = {short_name(office) for office, _ in narrowed}
         offices = narrowed | {key: start for key, start in offices.items() if short_name(key[0]) not in names_left}
     rest = folded
-    for start, end in [*((s, e) for s, e, _ in kept), *(region_spans if offices else [])]:
+    region_spans = [span for spans_of_one in regions.values() for span in spans_of_one]
+    for start, end in [*((span.start, span.end) for span in kept), *(region_spans if offices else [])]:
         rest = rest[:start] + " " * (end - start) + rest[end:]
     return tuple(sorted(offices, key=lambda key: (offices[key], key[1] or ""))), rest
 
 
-def _name_spans(folded: str, meta: ReportMeta, lettered: bool) -> list[tuple[int, int]]:
-    """Spans of any form of the office's name, its short name and, in a text with Latin letters, its pinyin."""
-    office, variants = meta.office or "", tuple(meta.office_variants)
-    spans: list[tuple[int, int]] = []
-    if any(form in folded for form in _name_beginnings(office, variants)):
-        spans.extend(match.span() for match in _name_pattern(office, variants).finditer(folded))
-    if lettered and _may_sound(short_name(office), folded):
-        spans.extend(match.span() for match in _english_name_pattern(short_name(office)).finditer(folded))
-    return spans
-
-
-@lru_cache(maxsize=KEPT_PATTERNS)
-def _name_beginnings(office: str, variants: tuple[str, ...]) -> tuple[str, ...]:
-    """Return texts of which one stands in whatever ``_name_pattern`` matches."""
-    short = fold(short_name(office))
-    forms = {fold(form) for form in (office, *variants)}
-    return (*({short} if len(short) >= 2 else ()), *(form for form in forms if len(short) < 2 or short not in form))
-
-
-def _may_sound(name: str, folded: str) -> bool:
-    """Tell whether a reading of every character of a name stands in a text; else no pinyin pattern can match it."""
-    return all(any(reading in folded for reading in readings) for readings in _readings(name))
-
-
-@cache
-def _readings(name: str) -> tuple[tuple[str, ...], ...]:
-    """Return the readings of each character of a name without tones (长埠: chang or zhang, bu)."""
-    from pypinyin import Style, pinyin
-
-    return tuple(tuple(sorted(set(options))) for options in pinyin(name, style=Style.NORMAL, heteronym=True))
-
-
-@lru_cache(maxsize=KEPT_PATTERNS)
-def _name_pattern(office: str, variants: tuple[str, ...]) -> re.Pattern[str]:
-    short = short_name(office)
-    forms = sorted({fold(form) for form in (office, *variants)}, key=lambda form: (-len(form), form))
-    patterns = [re.escape(form) for form in forms]
-    if len(short) >= 2:
-        patterns.append(re.escape(fold(short)) + r"(?:街道办|街道|街办|办事处|镇|乡|办)?(?![省市县区州])")
-    return re.compile("|".join(patterns))
-
-
-@lru_cache(maxsize=KEPT_PATTERNS)
-def _english_name_pattern(short: str) -> re.Pattern[str]:
-    suffix = r"(?:['’]s)?(?:\s+(?:sub-?\s?district|street|township|town)(?:\s+office)?)?"
-    return re.compile(_pinyin_pattern(short).pattern + suffix)
-
-
-def _find_regions(folded: str, metas: Sequence[ReportMeta]) -> tuple[set[str], list[tuple[int, int]]]:
-    named: set[str] = set()
-    spans: list[tuple[int, int]] = []
-    lettered = LATIN.search(folded) is not None
-    for region in {meta.region for meta in metas if meta.region}:
-        beginning, pattern = _region_pattern(region)
-        matches = list(pattern.finditer(folded)) if beginning in folded else []
-        if lettered and _may_sound(_region_stem(region), folded):
-            matches.extend(_english_region_pattern(_region_stem(region)).finditer(folded))
-        if matches:
-            named.add(region)
-            spans.extend(match.span() for match in matches)
-    return named, spans
-
-
-def _region_stem(region: str) -> str:
-    return REGION_SUFFIX.sub("", region) or region
-
-
-@lru_cache(maxsize=KEPT_PATTERNS)
-def _region_pattern(region: str) -> tuple[str, re.Pattern[str]]:
-    """Return what a region's name begins with in any form, and the pattern of the forms."""
-    stem = _region_stem(region)
-    beginning, ending = (fold(stem), r"(?:自治县|新区|[区市县旗])?") if len(stem) > 1 else (fold(region), "")
-    return beginning, re.compile(re.escape(beginning) + ending)
-
-
-@lru_cache(maxsize=KEPT_PATTERNS)
-def _english_region_pattern(stem: str) -> re.Pattern[str]:
-    return re.compile(_pinyin_pattern(stem).pattern + r"(?:\s+(?:district|county|city))?")
-
-
-def named_regions(question: str, metas: Sequence[ReportMeta]) -> tuple[str, ...]:
+def named_regions(question: str, gazetteer: Gazetteer) -> tuple[str, ...]:
     """Return the regions of the corpus that a question names."""
-    return tuple(sorted(_find_regions(fold(question), metas)[0]))
+    return tuple(sorted(gazetteer.regions_in(fold(question))))
 
 
-def _find_years(folded: str, plausible: set[int]) -> tuple[tuple[int, ...], str]:
+def _find_years(folded: str, plausible: Set[int]) -> tuple[tuple[int, ...], str]:
     """Find years written 2023, 23年 or 二〇二三年; a two-digit one only where 年 follows."""
     years: list[int] = []
     rest = folded = YEAR_LIST.sub(lambda found: found[0] if len(found[0]) > 40 else _spell_years(found[0]), folded)

@@ -16,15 +16,17 @@ from rag.figures import parse_figures
 from rag.folding import fold
 from rag.loading import load_document
 from rag.loading.text import text_blocks
-from rag.questions import analyse
+from rag.questions import Gazetteer, analyse
 from rag.quotes import occurrences, prepare_quote
 from rag.structure import parse_report, split_sentences
 from rag.types import Document, Report, ReportMeta
 
 BUDGET = 128
-METAS = (
-    ReportMeta("3f9ac1d2b07e", "a.txt", "报告", "青石街道办事处", ("青石街道",), "临江区", 2023, date(2024, 1, 3)),
-    ReportMeta("3f9ac1d2b07f", "b.txt", None, None, (), None, None),
+NAMES = Gazetteer(
+    (
+        ReportMeta("3f9ac1d2b07e", "a.txt", "报告", "青石街道办事处", ("青石街道",), "临江区", 2023, date(2024, 1, 3)),
+        ReportMeta("3f9ac1d2b07f", "b.txt", None, None, (), None, None),
+    )
 )
 
 
@@ -117,7 +119,7 @@ def quotes(data: bytes) -> None:
 def questions(data: bytes) -> None:
     """Any text as a question."""
     try:
-        question = analyse(data.decode("utf-8", "replace"), METAS)
+        question = analyse(data.decode("utf-8", "replace"), NAMES)
     except QuestionError:
         return
     assert question.language in ("zh", "en")
