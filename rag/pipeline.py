@@ -88,9 +88,11 @@ class Rag:
         self._follower = Follower(self._index) if serving else None
         self._unsynced = self._index.try_sync() if owner and not serving else ()
         self._corpus = Corpus(self._catalog)
-        retriever = Retriever(self._catalog, self._index, self._corpus, lambda: self._embedder, top_k=settings.top_k)
-        self._engine = ExtractiveEngine(self._corpus, retriever)
-        self._generation = Generation(settings, self._corpus, retriever) if settings.llm_model else None
+        self._retriever = Retriever(
+            self._catalog, self._index, self._corpus, lambda: self._embedder, top_k=settings.top_k
+        )
+        self._engine = ExtractiveEngine(self._corpus, self._retriever)
+        self._generation = Generation(settings, self._corpus, self._retriever) if settings.llm_model else None
         self._names: tuple[Mapping[str, ReportMeta], Gazetteer] | None = None
         self._writing = threading.RLock()
         self._observers: list[Observer] = []
@@ -116,6 +118,7 @@ class Rag:
         """Close the indexes and the catalog."""
         if self._follower is not None:
             self._follower.stop()
+        self._retriever.close()
         self._reader.close()
         if isinstance(self._embedder, ProcessEmbedder):
             self._embedder.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from rag import lexicon
@@ -58,16 +58,18 @@ class Passage:
         report: The report.
         paragraph: The paragraph.
         header: For a table row, the table's first row; else empty.
+        known_folded: Its text, folded, where that is known already.
     """
 
     report: ReportMeta
     paragraph: Paragraph
     header: str = ""
+    known_folded: str | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def folded(self) -> str:
         """The paragraph's text, folded; offsets are the same."""
-        return fold(self.paragraph.text)
+        return fold(self.paragraph.text) if self.known_folded is None else self.known_folded
 
     @cached_property
     def heading(self) -> str:

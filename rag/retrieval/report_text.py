@@ -134,7 +134,8 @@ class ReportText:
         if place not in self._made:
             number, text, kind, section, path, section_kind, header = self._rows[place]
             row = ParagraphRow(number, text, kind, section, path, section_kind)
-            self._made[place] = Passage(self.meta, to_paragraph(row), header)
+            start = self._starts[place]
+            self._made[place] = Passage(self.meta, to_paragraph(row), header, self.folded[start : start + len(text)])
         return self._made[place]
 
 

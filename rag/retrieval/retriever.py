@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
@@ -65,6 +66,8 @@ class Retriever:
         self._corpus = corpus
         self._embedder = embedder
         self._top_k = top_k
+        # Embedding and Chroma leave this interpreter free for the lexical search meanwhile.
+        self._beside = ThreadPoolExecutor(thread_name_prefix="dense search")
 
     def retrieve(
         self, question: Question, scope: Scope, section_kinds: Sequence[SectionKind] = (), top_k: int | None = None
@@ -82,9 +85,10 @@ class Retriever:
             return Retrieval((), (), ())
         question = self._with_names(question, scope)
         kinds = (SectionKind.PLAN,) if scope.following_plan and not section_kinds else tuple(section_kinds)
+        searching = self._beside.submit(self._dense, question, scope, kinds)
         weighted = weigh(question, self._corpus.rarity)
-        dense = self._places(self._dense(question, scope, kinds))
         lexical = self._places(self._lexical(question, scope, kinds))
+        dense = self._places(searching.result())
         texts = self._texts(scope, [*dense, *lexical])
         matcher = PassageMatcher(weighted, question)
         prospects = _prospects(matcher, texts.values(), kinds)
@@ -108,6 +112,10 @@ class Retriever:
     def weigh(self, question: Question, scope: Scope) -> tuple[Weighted, ...]:
         """Return the question's concepts with their weights, as ``retrieve`` does, without searching."""
         return weigh(self._with_names(question, scope), self._corpus.rarity)
+
+    def close(self) -> None:
+        """Let the threads of searching end."""
+        self._beside.shutdown()
 
     @property
     def top_k(self) -> int:
