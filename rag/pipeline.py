@@ -25,7 +25,7 @@ from rag.questions import Gazetteer, Question, analyse
 from rag.questions.analysis import LONGEST_QUESTION, language_of
 from rag.quotes import occurrences, prepare_quote
 from rag.reading import LocalReader, ReadFile, ReadingLimits
-from rag.retrieval import Corpus, Retriever, Scope, resolve_scope
+from rag.retrieval import Corpus, Preloader, Retriever, Scope, resolve_scope
 from rag.settings import Settings
 from rag.structure import MetaOverrides
 from rag.types import (
@@ -72,8 +72,8 @@ class Rag:
         settings: The settings; the store must exist unless ``create``.
         create: Make the store if there is none.
         owner: Take the vector index for this process if it is free (the app, ingestion, rebuilding).
-        serving: Answer for as long as it is open (the app): what comes in is read and embedded in child processes, and
-            what other processes write is followed in the background.
+        serving: Answer for as long as it is open (the app): what comes in is read and embedded in child processes,
+            what other processes write is followed in the background, and the reports are read into memory.
 
     Raises:
         StoreError: the store does not exist, is damaged, or was built with another model.
@@ -91,6 +91,7 @@ class Rag:
         self._retriever = Retriever(
             self._catalog, self._index, self._corpus, lambda: self._embedder, top_k=settings.top_k
         )
+        self._preloader = Preloader(self._corpus) if serving else None
         self._engine = ExtractiveEngine(self._corpus, self._retriever)
         self._generation = Generation(settings, self._corpus, self._retriever) if settings.llm_model else None
         self._names: tuple[Mapping[str, ReportMeta], Gazetteer] | None = None
@@ -116,6 +117,8 @@ class Rag:
 
     def close(self) -> None:
         """Close the indexes and the catalog."""
+        if self._preloader is not None:
+            self._preloader.stop()
         if self._follower is not None:
             self._follower.stop()
         self._retriever.close()
@@ -398,6 +401,10 @@ class Rag:
     def size(self) -> Size:
         """Return how much the store holds."""
         return Size(len(self._catalog.metas()), self._catalog.chunk_count())
+
+    def wait_until_loaded(self, seconds: float) -> bool:
+        """Wait until a serving process has read the reports into memory; say whether it has, True for any other."""
+        return self._preloader is None or self._preloader.wait(seconds)
 
     def lagging(self) -> tuple[str, ...]:
         """Name the indexes on disk that are behind the catalog; see ``Index.lagging``."""

@@ -156,6 +156,11 @@ class Catalog:
         with self.database.reading() as connection:
             return int(read.meta_value(connection, "changed"))
 
+    def reports_since(self, changed: int) -> list[str]:
+        """Return ids of the reports written after a point of the change counter, in the order of writing."""
+        with self.database.reading() as connection:
+            return read.reports_since(connection, changed)
+
     def catalog_id(self) -> str:
         """Return what tells this catalog from any other."""
         if self._id is None:

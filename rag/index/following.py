@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-
-from rag.errors import RagError
+from rag.background import Background
 from rag.index.search import Index
-
-EVERY_S = 1.0
-"""Seconds between two looks at the catalog's change counter."""
-
-_AFTER_FAILURE_S = 30.0
-
-_log = logging.getLogger(__name__)
 
 
 class Follower:
@@ -27,28 +17,21 @@ class Follower:
 
     def __init__(self, index: Index) -> None:
         self._index = index
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="follow the catalog", daemon=True)
+        self._synced = False
+        self._background = Background("follow the catalog with the indexes", self._step)
         index.followed = True
-        self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
         """Stop; the indexes are closed next, and follow when they are next opened."""
-        self._stopping.set()
+        self._background.stopping.set()
         self._index.interrupt()
-        self._thread.join()
+        self._background.stop()
         self._index.followed = False
 
-    def _run(self) -> None:
-        pause, step = 0.0, self._index.sync
-        while not self._stopping.wait(pause):
-            pause = EVERY_S
-            try:
-                step()
-                step = self._index.catch_up
-            except RagError as error:
-                _log.error("the indexes cannot follow the catalog: %s", error)
-                pause = _AFTER_FAILURE_S
-            except Exception:
-                _log.exception("the indexes cannot follow the catalog")
-                pause = _AFTER_FAILURE_S
+    def _step(self) -> None:
+        if self._synced:
+            self._index.catch_up()
+        else:
+            self._index.sync()
+            self._synced = True

@@ -1,7 +1,16 @@
 """Questions understood: route, language, scope, what is asked for, and the concepts to look for."""
 
 from rag.questions.analysis import Question, analyse, distinct_offices
-from rag.questions.concepts import Concept
+from rag.questions.concepts import Concept, field_concepts
 from rag.questions.gazetteer import Gazetteer, pinyin_name, short_name
 
-__all__ = ["Concept", "Gazetteer", "Question", "analyse", "distinct_offices", "pinyin_name", "short_name"]
+__all__ = [
+    "Concept",
+    "Gazetteer",
+    "Question",
+    "analyse",
+    "distinct_offices",
+    "field_concepts",
+    "pinyin_name",
+    "short_name",
+]

@@ -103,6 +103,13 @@ def _vocabulary() -> tuple[dict[str, _Entry], dict[str, _Entry]]:
     return chinese, english
 
 
+def field_concepts() -> list[Concept]:
+    """Return the concepts of the field's vocabulary, each once."""
+    chinese, english = _vocabulary()
+    entries = {id(entry): entry for entry in (*chinese.values(), *english.values())}
+    return [entry.concept(entry.words[0]) for entry in entries.values() if entry.words]
+
+
 @cache
 def _chinese() -> tuple[dict[str, _Entry], re.Pattern[str]]:
     """Return the concepts by Chinese form, and a pattern that prefers longer ones."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from rag.catalog import Catalog
-from rag.questions import Concept
+from rag.questions import Concept, field_concepts
 from rag.retrieval.passages import Passage
 from rag.retrieval.report_text import ReportText
 from rag.types import ReportMeta
@@ -17,6 +17,10 @@ KEPT_REPORTS = 10_000
 """Reports whose text stays in memory, about 20 kB each."""
 READ_AT_ONCE = 500
 """Reports read together; so many beyond those kept are in memory at a time."""
+PRELOADED_AT_ONCE = 20
+"""Reports read ahead together; a question that comes meanwhile waits for so many."""
+PRELOADING_PAUSE_S = 0.01
+"""Seconds between two such batches, for questions to go on."""
 RARITY_SAMPLE = 20_000
 """Paragraphs over which a concept's rarity is estimated."""
 
@@ -27,7 +31,7 @@ class Corpus:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._texts: dict[str, ReportText] = {}
-        self._rarities: dict[tuple[str, ...], float | None] = {}
+        self._rarities: dict[frozenset[str], float | None] = {}
         self._counter = -1
         self._lock = threading.Lock()
 
@@ -42,7 +46,7 @@ class Corpus:
         """
         for start in range(0, len(metas), READ_AT_ONCE):
             with self._lock:
-                self._forget_if_changed()
+                self._forget_what_changed()
                 found = self._found(metas[start : start + READ_AT_ONCE])
             yield from found
 
@@ -59,17 +63,40 @@ class Corpus:
         self._texts.update(islice(read.items(), max(0, KEPT_REPORTS - len(self._texts))))
         return found
 
+    def preload(self, stopping: threading.Event) -> bool:
+        """Read what is not in memory yet, as far as it is kept, and weigh the terms of the field; then all is known.
+
+        Args:
+            stopping: Ends it early when set.
+
+        Returns:
+            True if all is known, False if it was stopped.
+        """
+        metas = list(islice(self._catalog.metas().values(), KEPT_REPORTS))
+        missing = [meta for meta in metas if meta.id not in self._texts]
+        for start in range(0, len(missing), PRELOADED_AT_ONCE):
+            for text in self.texts(missing[start : start + PRELOADED_AT_ONCE]):
+                text.prepare()
+            if stopping.wait(PRELOADING_PAUSE_S):
+                return False
+        for concept in field_concepts():
+            self.rarity(concept)
+            if stopping.is_set():
+                return False
+        return True
+
     def rarity(self, concept: Concept) -> float | None:
         """Return the inverse document frequency of a concept over the paragraphs, at least 0.2; None if in none."""
         with self._lock:
-            self._forget_if_changed()
-            if concept.words not in self._rarities:
+            self._forget_what_changed()
+            words = frozenset(concept.words)
+            if words not in self._rarities:
                 sample = self._sample()
-                mentioning = sum(text.mentioning(concept.words) for text in sample)
+                mentioning = sum(text.mentioning(words) for text in sample)
                 paragraphs = sum(map(len, sample))
                 rarity = max(0.2, math.log((paragraphs + 1) / (mentioning + 0.5)))
-                self._rarities[concept.words] = rarity if mentioning else None
-            return self._rarities[concept.words]
+                self._rarities[words] = rarity if mentioning else None
+            return self._rarities[words]
 
     def _sample(self) -> list[ReportText]:
         """Return the catalog's first reports, whichever were asked for before."""
@@ -91,9 +118,14 @@ class Corpus:
         rows = self._catalog.paragraph_rows(by_id)
         return {report_id: ReportText(by_id[report_id], found) for report_id, found in rows.items()}
 
-    def _forget_if_changed(self) -> None:
+    def _forget_what_changed(self) -> None:
         counter = self._catalog.change_counter()
-        if counter != self._counter:
-            self._texts.clear()
-            self._rarities.clear()
-            self._counter = counter
+        if counter == self._counter:
+            return
+        live = self._catalog.metas()
+        written = set(self._catalog.reports_since(self._counter)) if counter > self._counter else live.keys()
+        self._texts = {
+            report_id: text for report_id, text in self._texts.items() if report_id in live and report_id not in written
+        }
+        self._rarities.clear()
+        self._counter = counter

@@ -46,6 +46,10 @@ class ReportText:
         self._made: dict[int, Passage] = {}
         self.folded = fold(_BREAK.join([text for _, text, *_ in self._rows]))
 
+    def prepare(self) -> None:
+        """Work out what every question needs."""
+        _ = self._starts, self._headings
+
     def __len__(self) -> int:
         """Return the number of statements."""
         return len(self._rows)
