@@ -111,10 +111,7 @@ class Chroma:
     def query(
         self, name: str, matrix: NDArray[np.float32], k: int, section_kinds: Sequence[str] = ()
     ) -> list[list[tuple[str, float]]]:
-        """Return (id, cosine) of the rows nearest to each of some vectors, best first."""
-        k = min(k, self.count(name))
-        if k <= 0:
-            return [[] for _ in matrix]
+        """Return (id, cosine) of the ``k`` rows nearest to each of some vectors, best first, or all if fewer."""
         where = {"section_kind": {"$in": list(section_kinds)}} if section_kinds else None
         found = self._collection(name).query(query_embeddings=matrix, n_results=k, where=where, include=["distances"])
         return [

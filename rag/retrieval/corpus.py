@@ -32,7 +32,7 @@ class Corpus:
         self._catalog = catalog
         self._texts: dict[str, ReportText] = {}
         self._rarities: dict[frozenset[str], float | None] = {}
-        self._counter = -1
+        self._counter = self._preloaded = -1
         self._lock = threading.Lock()
 
     def passages(self, metas: Sequence[ReportMeta]) -> Iterator[tuple[Passage, ...]]:
@@ -72,6 +72,9 @@ class Corpus:
         Returns:
             True if all is known, False if it was stopped.
         """
+        counter = self._catalog.change_counter()
+        if counter == self._preloaded:
+            return True
         metas = list(islice(self._catalog.metas().values(), KEPT_REPORTS))
         missing = [meta for meta in metas if meta.id not in self._texts]
         for start in range(0, len(missing), PRELOADED_AT_ONCE):
@@ -83,6 +86,7 @@ class Corpus:
             self.rarity(concept)
             if stopping.is_set():
                 return False
+        self._preloaded = counter
         return True
 
     def rarity(self, concept: Concept) -> float | None:
