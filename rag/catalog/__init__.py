@@ -6,7 +6,7 @@ from rag.catalog.database import CATALOG_FILE, Lock
 from rag.catalog.home import HOME_FILE, become_another
 from rag.catalog.lock import WRITER_LOCK, ProcessLock
 from rag.catalog.offices import matching_offices
-from rag.catalog.records import BuiltWith, FileRecord, InventoryRow, ParagraphRow, StoredReport, VectorTable
+from rag.catalog.records import BuiltWith, FileRecord, InventoryRow, ParagraphRow, StoredReport, VectorRows, VectorTable
 from rag.catalog.rows import to_paragraph, to_path
 from rag.catalog.store import Catalog
 from rag.catalog.transfer import copy_file, filling, save_catalog
@@ -23,6 +23,7 @@ __all__ = [
     "ParagraphRow",
     "ProcessLock",
     "StoredReport",
+    "VectorRows",
     "VectorTable",
     "become_another",
     "copy_file",

@@ -237,17 +237,6 @@ def _counts(connection: Connection, column: Any) -> dict[str, int]:  # noqa: ANN
     return {row[0]: row[1] for row in connection.execute(select(column, func.count()).group_by(column))}
 
 
-def in_kinds(table: VectorTable, section_kinds: Iterable[SectionKind]) -> VectorTable:
-    """Return the rows whose section is of one of the kinds."""
-    kinds = [kind.value for kind in section_kinds]
-    return take(table, np.isin(table.section_kinds, kinds)) if kinds else table
-
-
-def take(table: VectorTable, mask: Any) -> VectorTable:  # noqa: ANN401 - a boolean array
-    """Return the rows where ``mask`` is true."""
-    return VectorTable(table.ids[mask], table.report_ids[mask], table.section_kinds[mask], table.matrix[mask])
-
-
 def _rows(connection: Connection, query: Select[Any], column: Any, values: Iterable[str] | None) -> Iterator[Any]:  # noqa: ANN401
     """Yield the query's rows, restricted to ``values`` of ``column`` unless None."""
     if values is None:

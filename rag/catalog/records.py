@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -91,6 +92,34 @@ class VectorTable:
     report_ids: NDArray[np.str_]
     section_kinds: NDArray[np.str_]
     matrix: Matrix
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> VectorTable:
+        """Return a table of some rows, by their numbers or by a mask."""
+        return VectorTable(self.ids[rows], self.report_ids[rows], self.section_kinds[rows], self.matrix[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class VectorRows:
+    """Some rows of a table, whose vectors are not copied.
+
+    Attributes:
+        table: The table.
+        rows: The numbers of the rows, ascending; None: all.
+    """
+
+    table: VectorTable
+    rows: NDArray[np.intp] | None = None
+
+    def of_kinds(self, section_kinds: Collection[str]) -> VectorRows:
+        """Return those whose section is of one of the kinds; none named: all."""
+        if not section_kinds:
+            return self
+        wanted = np.isin(self.table.section_kinds, list(section_kinds))
+        return VectorRows(self.table, np.flatnonzero(wanted) if self.rows is None else self.rows[wanted[self.rows]])
+
+    def taken(self) -> VectorTable:
+        """Return them as a table of their own."""
+        return self.table if self.rows is None else self.table.take(self.rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from rag.catalog.database import CATALOG_FILE, Database, Lock, open_database
 from rag.catalog.home import settle
 from rag.catalog.migrations import bring_up
 from rag.catalog.offices import select as select_reports
-from rag.catalog.records import BuiltWith, FileRecord, InventoryRow, ParagraphRow, StoredReport, VectorTable
+from rag.catalog.records import BuiltWith, FileRecord, InventoryRow, ParagraphRow, StoredReport, VectorRows, VectorTable
 from rag.catalog.storable import check_file, check_report
 from rag.catalog.vector_cache import VectorCache
 from rag.errors import ModelMismatch, StoreDamaged, StoreError
@@ -238,10 +238,16 @@ class Catalog:
         self, report_ids: Iterable[str] | None = None, section_kinds: Iterable[SectionKind] = ()
     ) -> VectorTable:
         """Return the unit vectors of all chunks, or of those in some reports or kinds of section."""
+        return self.vector_rows(report_ids, section_kinds).taken()
+
+    def vector_rows(
+        self, report_ids: Iterable[str] | None = None, section_kinds: Iterable[SectionKind] = ()
+    ) -> VectorRows:
+        """Return what ``vectors`` does as rows of a larger table, which costs no copying."""
         wanted = None if report_ids is None else set(report_ids)
         with self.database.reading() as connection:
-            table = self._vectors.vectors(connection, wanted)
-        return read.in_kinds(table, section_kinds)
+            rows = self._vectors.vectors(connection, wanted)
+        return rows.of_kinds([kind.value for kind in section_kinds])
 
     def vectors_of_texts(self, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
         """Return the vectors of those texts that some chunk of the catalog was embedded from, each a unit vector."""

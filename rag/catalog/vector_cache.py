@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from rag.catalog import read
-from rag.catalog.records import VectorTable
+from rag.catalog.records import VectorRows, VectorTable
 
 KEPT_AT_ONCE = 50_000
 """Chunks up to which all vectors are read and kept whatever is asked for (75 MB at 384 dimensions)."""
@@ -40,10 +40,10 @@ class _Kept:
         reports, codes = np.unique(table.report_ids, return_inverse=True)
         return cls(table, tuple(reports.tolist()), codes)
 
-    def within(self, report_ids: Collection[str]) -> VectorTable:
+    def within(self, report_ids: Collection[str]) -> VectorRows:
         """Return the rows of some reports, found by their numbers, without comparing each row's id."""
         wanted = np.array([report_id in report_ids for report_id in self.reports], dtype=bool)
-        return read.take(self.table, wanted[self.codes] if len(wanted) else np.zeros(0, dtype=bool))
+        return VectorRows(self.table, np.flatnonzero(wanted[self.codes] if len(wanted) else wanted))
 
 
 class VectorCache:
@@ -56,7 +56,7 @@ class VectorCache:
         self._asked_within = 0
         self._kept: _Kept | None = None
 
-    def vectors(self, connection: Connection, report_ids: Collection[str] | None) -> VectorTable:
+    def vectors(self, connection: Connection, report_ids: Collection[str] | None) -> VectorRows:
         """Return the vectors of some reports (None: of all) in row order.
 
         Args:
@@ -67,11 +67,11 @@ class VectorCache:
             self._follow(connection)
             dimension = int(read.meta_value(connection, "dimension") or 1)
             if self._kept is None and report_ids is not None and not self._worth_keeping():
-                return read.vectors(connection, dimension, report_ids)
+                return VectorRows(read.vectors(connection, dimension, report_ids))
             if self._kept is None:
                 self._kept = _Kept.of(read.vectors(connection, dimension))
             kept = self._kept
-        return kept.table if report_ids is None else kept.within(report_ids)
+        return VectorRows(kept.table) if report_ids is None else kept.within(report_ids)
 
     def _follow(self, connection: Connection) -> None:
         changed = int(read.meta_value(connection, "changed"))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.catalog import Catalog
+from rag.catalog import Catalog, VectorRows
 from rag.index import exact
 from rag.index.collection import Collection
 from rag.index.state import IndexState
@@ -50,7 +50,7 @@ def search_behind(
         gone.update(map(str, table.ids))
         if len(gone) > CHANGES:
             break
-        hits += exact.search(exact.in_kinds(table, section_kinds), vector, k)
+        hits += exact.search_rows(VectorRows(table).of_kinds(section_kinds), vector, k)
     if len(gone) > CHANGES:
         return None
     known = collection.query(vector, k + len(gone), section_kinds, patience=patience)

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.catalog import VectorTable
+from rag.catalog import VectorRows, VectorTable
 from rag.types import Hit
+
+AT_ONCE = 1024
+"""Rows gathered together: so many vectors stay in the processor's cache."""
 
 
 def search(table: VectorTable, vector: NDArray[np.float32], k: int) -> list[Hit]:
     """Return the ``k`` chunks nearest to a unit vector by cosine, best first; equals in catalog order."""
-    scores = table.matrix @ vector if len(table.ids) else np.zeros(0, np.float32)
-    return [Hit(str(table.ids[row]), float(scores[row])) for row in best_rows(scores, k)]
+    return search_rows(VectorRows(table), vector, k)
 
 
-def in_kinds(table: VectorTable, section_kinds: Collection[str]) -> VectorTable:
-    """Return the rows whose section is of one of the kinds; none named: all."""
-    if not section_kinds:
-        return table
-    kept = np.isin(table.section_kinds, list(section_kinds))
-    return VectorTable(table.ids[kept], table.report_ids[kept], table.section_kinds[kept], table.matrix[kept])
+def search_rows(chosen: VectorRows, vector: NDArray[np.float32], k: int) -> list[Hit]:
+    """Return the ``k`` of some rows nearest to a unit vector by cosine, best first; equals in catalog order."""
+    table, rows = chosen.table, chosen.rows
+    if rows is None:
+        scores = table.matrix @ vector if len(table.ids) else np.zeros(0, np.float32)
+        return [Hit(str(table.ids[row]), float(scores[row])) for row in best_rows(scores, k)]
+    scores = np.empty(len(rows), np.float32)
+    gathered = np.empty((min(AT_ONCE, len(rows)), table.matrix.shape[1]), np.float32)
+    for start in range(0, len(rows), AT_ONCE):
+        some = rows[start : start + AT_ONCE]
+        np.take(table.matrix, some, axis=0, out=gathered[: len(some)], mode="clip")
+        np.dot(gathered[: len(some)], vector, out=scores[start : start + len(some)])
+    return [Hit(str(table.ids[rows[place]]), float(scores[place])) for place in best_rows(scores, k)]
 
 
 def best_rows(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:

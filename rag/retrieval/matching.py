@@ -165,6 +165,7 @@ class PassageMatcher:
         self._weights = [item.weight for item in weighted]
         self._total = sum(self._weights)
         self._headings: dict[str, list[float]] = {}
+        self._meeting_headings: dict[str, bool] = {}
         self._form_at_most = (
             (FIGURE_BONUS if "number" in question.asked else 0.0)
             + (LISTING_BONUS if "list" in question.asked else 0.0)
@@ -178,7 +179,13 @@ class PassageMatcher:
 
     def candidates(self, text: ReportText) -> list[Passage]:
         """Return the statements of a report that may meet the question, by their own text or by their heading."""
-        return text.meeting(self._words, self._stated, self._in_part, lambda heading: any(self._above(heading)))
+        return text.meeting(self._words, self._stated, self._in_part, self._heading_meets)
+
+    def _heading_meets(self, heading: str) -> bool:
+        meets = self._meeting_headings.get(heading)
+        if meets is None:
+            meets = self._meeting_headings[heading] = any(self._above(heading))
+        return meets
 
     def prospect(self, passage: Passage) -> Prospect | None:
         """Tell how strongly a passage meets the question; None if neither it nor its heading does at all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 
 from rag.background import Background
@@ -30,5 +31,6 @@ class Preloader:
         self._background.stop()
 
     def _step(self) -> None:
-        if self._corpus.preload(self._background.stopping):
+        if self._corpus.preload(self._background.stopping) and not self._loaded.is_set():
+            gc.freeze()  # what was read stays; looking through it would make a question now and then wait
             self._loaded.set()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from rag.questions import Question
 from rag.types import ReportMeta, Route, SectionKind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scope:
     """The reports in scope.
 
@@ -23,7 +24,7 @@ class Scope:
     absent_years: tuple[int, ...] = ()
     following_plan: bool = False
 
-    @property
+    @cached_property
     def ids(self) -> frozenset[str]:
         """Ids of the reports in scope."""
         return frozenset(meta.id for meta in self.metas)
