@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import errno
-import gc
 import os
 import signal
 import socket
@@ -22,6 +21,7 @@ import uvicorn
 from rag.access import UploadLimits, check_upload, install, is_loopback, require_accounts
 from rag.conversations import Conversations
 from rag.errors import AccountsError, ConversationError, RagError, SettingsError
+from rag.garbage import collect_seldom
 from rag.pipeline import Rag
 from rag.server import create_server
 from rag.settings import Settings, load_settings
@@ -112,7 +112,7 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
             rag, settings, conversations, check=partial(check_upload, limits=UploadLimits.of(settings))
         )
         install(application, settings)
-        gc.freeze()  # what was built to start with stays; looking through it made a question in thirty wait 0.2 s
+        collect_seldom()  # looking through all that was built to start with made a question in thirty wait 0.2 s
         config = uvicorn.Config(
             application, log_level="error", timeout_graceful_shutdown=_GRACE_SECONDS, server_header=False,
             proxy_headers=False,  # the gate reads them, as far as RAG_TRUSTED_PROXIES says

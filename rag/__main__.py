@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import sys
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from rag.evaluation.gold import check_gold, load_gold
 from rag.exporting import ExportedTurn, compose, write_export
 from rag.fact_listing import fact_to_dict, facts_to_csv, show_facts
 from rag.feedback import FeedbackBook, to_jsonl
+from rag.garbage import collect_seldom
 from rag.pipeline import Rag
 from rag.serialising import (
     answer_to_dict,
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed or problems found, 2 bad usage."""
     options = _parser().parse_args(arguments)
     write_plainly()
-    gc.freeze()  # a tenth off a first survey: no collection goes through what the imports made
+    collect_seldom()  # a tenth off a first survey: no collection goes through what the imports made
     try:
         return int(options.run(options))
     except SettingsError as error:

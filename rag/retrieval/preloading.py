@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 
 from rag.background import Background
+from rag.garbage import collect_seldom
 from rag.retrieval.corpus import Corpus
 
 
@@ -32,5 +32,5 @@ class Preloader:
 
     def _step(self) -> None:
         if self._corpus.preload(self._background.stopping) and not self._loaded.is_set():
-            gc.freeze()  # what was read stays; looking through it would make a question now and then wait
+            collect_seldom()
             self._loaded.set()
