@@ -124,11 +124,11 @@ def _ends(match: re.Match[str]) -> tuple[float, float | None]:
 
 
 def _qualifier(match: re.Match[str], high: float | None) -> str:
-    words = lexicon.load("units")
     for group, place in (("before", "before"), ("after_unit", "behind"), ("after", "after")):
-        for qualifier, cues in words[group].items():
-            if match[place] in cues:
-                return str(qualifier)
+        if match[place]:
+            for qualifier, cues in lexicon.load("units")[group].items():
+                if match[place] in cues:
+                    return str(qualifier)
     if high is not None:
         return "range" if match["high"] else "about"
     return "percent" if match["fraction"] or match["unit"] in ("%", "‰") else "exact"

@@ -31,6 +31,8 @@ def parse_number(text: str) -> float:
     Raises:
         ValueError: the text is no numeral, or longer than any that counts something. Arabic digits alone never raise.
     """
+    if text.isdecimal():  # most are no more than that
+        return float(text)
     text = text.replace(",", "").strip().replace("两", "二").replace("〇", "零")
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)
@@ -59,7 +61,7 @@ def between(text: str) -> tuple[float, float] | None:
     Raises:
         ValueError: it reads like an estimate and its ends are no numerals.
     """
-    match = _BETWEEN.fullmatch(text)
+    match = None if text.isdecimal() else _BETWEEN.fullmatch(text)
     if not match or match["low"] + match["high"] not in _ESTIMATES:
         return None
     low, high = (match["before"] + match[end] + match["scale"] for end in ("low", "high"))

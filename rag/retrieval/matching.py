@@ -198,7 +198,7 @@ class PassageMatcher:
         if passage.header and passage.header != passage.paragraph.text:
             # A cell means what its row and its column say together.
             around = [max(strength, heading) for strength, heading in zip(around, above, strict=True)]
-        least = [max(NEARBY * near, NEARBY * heading) for near, heading in zip(around, above, strict=True)]
+        least = [NEARBY * (near if near > heading else heading) for near, heading in zip(around, above, strict=True)]
         return Prospect(passage, around, least, self._most(passage, around, least))
 
     def matches(self, prospect: Prospect) -> list[Match]:

@@ -61,7 +61,7 @@ class ReportText:
 
     def mentioning(self, words: Iterable[str]) -> int:
         """Return the number of statements that hold one of the words."""
-        return len({place for word in words for place in self._places_of(word)})
+        return len(self._places_of(words))
 
     def matching(self, words: Iterable[str], patterns: Sequence[re.Pattern[str]] = ()) -> list[Passage]:
         """Return the statements that hold a word, and all those that match a pattern, in order.
@@ -69,7 +69,7 @@ class ReportText:
         A pattern sees the statements joined, so it must not ask for a beginning or an end, and a statement may be
         among those returned by a match that goes on into the next.
         """
-        places = {place for word in words for place in self._places_of(word)}
+        places = self._places_of(words)
         places.update(place for pattern in patterns for place in self._places_matching(pattern))
         return [self._passage(place) for place in sorted(places)]
 
@@ -88,24 +88,30 @@ class ReportText:
             in_part: Words of which half of the pairs of characters, or every character somewhere, are enough.
             heading_meets: Tells whether a folded heading will do; asked once for each heading.
         """
-        places = {place for word in words for place in self._places_of(word)}
+        places = self._places_of(words)
         places.update(place for pattern in patterns for place in self._places_matching(pattern))
         places.update(place for word in in_part for place in self._places_in_part(word))
-        met = {place for heading, headed in self._headings.items() if heading_meets(heading) for place in headed}
-        return [self._passage(place) for place in sorted(places | met)]
+        for heading, headed in self._headings.items():
+            if heading_meets(heading):
+                places.update(headed)
+        return [self._passage(place) for place in sorted(places)]
 
     def _places_in_part(self, word: str) -> Iterator[int]:
         pairs = bigrams(word)
-        counts = Counter(place for pair in pairs for place in self._places_of(pair))
+        counts = Counter(place for pair in pairs for place in self._places_of([pair]))
         yield from (place for place, count in counts.items() if count >= PART * len(pairs))
-        yield from set.intersection(*(set(self._places_of(character)) for character in word))
+        yield from set.intersection(*(self._places_of([character]) for character in word))
 
-    def _places_of(self, word: str) -> Iterator[int]:
-        found = self.folded.find(word)
-        while found >= 0:
-            place = bisect_right(self._starts, found) - 1
-            yield place
-            found = self.folded.find(word, self._starts[place + 1])
+    def _places_of(self, words: Iterable[str]) -> set[int]:
+        """Return the statements that hold one of the words."""
+        places = set()
+        for word in words:
+            found = self.folded.find(word)
+            while found >= 0:
+                place = bisect_right(self._starts, found) - 1
+                places.add(place)
+                found = self.folded.find(word, self._starts[place + 1])
+        return places
 
     def _places_matching(self, pattern: re.Pattern[str]) -> Iterator[int]:
         start = 0
