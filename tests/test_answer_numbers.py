@@ -2,11 +2,16 @@
 
 import dataclasses
 import json
+import math
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from benchmarks.corpus_generator import CorpusGenerator
+from benchmarks.passage_scale import questions
+from rag.answering.figures import FigureFinder
 from rag.figures import parse_figures
 from rag.folding import fold
 from rag.pipeline import Rag
@@ -51,6 +56,28 @@ def test_no_number_comes_from_nowhere(rag, gold):
     for fact in answer.facts:
         cited = next(citation for citation in answer.citations if citation.marker == fact.citation)
         assert fact.value in [figure.value for figure in parse_figures(cited.quote)] or "|" in cited.quote
+
+
+def test_looking_at_every_sentence_would_find_no_other_number(tmp_path, monkeypatch):
+    CorpusGenerator.from_files().write(tmp_path / "reports", 60)
+    looked_at = Counter()
+    figures = FigureFinder.figures
+
+    def counted(finder, sentence):
+        looked_at[every] += 1
+        return figures(finder, sentence)
+
+    monkeypatch.setattr(FigureFinder, "figures", counted)
+    answers = {}
+    with Rag(load_settings(store=tmp_path / "s", embedding_model="hash"), create=True, owner=True) as opened:
+        opened.ingest([tmp_path / "reports"])
+        for every in (False, True):
+            if every:  # none is passed over
+                monkeypatch.setattr("rag.answering.passage.BEST_QUALITY", math.inf)
+                monkeypatch.setattr("rag.answering.figures.BEST_QUALITY", math.inf)
+            answers[every] = {asked: opened.ask(asked, route=Route.PASSAGE).answer for asked in questions()}
+    assert answers[False] == answers[True]
+    assert looked_at[False] < looked_at[True] / 2
 
 
 def test_an_invented_number_would_be_noticed(rag):

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from stored_reports import EMBEDDER, stored_report
 
-from rag.catalog import BuiltWith, Catalog
+from rag.catalog import BuiltWith, Catalog, VectorRows, VectorTable
 from rag.errors import StoreError, StoreLocked
-from rag.index import Index
+from rag.index import Index, exact
 from rag.index import search as facade
 from rag.types import SectionKind
 
@@ -266,3 +266,17 @@ def test_a_full_disk_is_told_with_what_to_do(index, catalog, monkeypatch):
     with pytest.raises(StoreError, match="No space left on device.*python -m rag rebuild"):
         index.sync()
     assert nearest(index, catalog, "无人机巡查河道") == ["运用无人机巡查河道。"]
+
+
+@pytest.mark.parametrize("chosen", [None, [], [4], [0, 3, 4, 9, 10, 11], range(40)], ids=str)
+def test_some_rows_of_a_table_are_searched_as_a_table_of_their_own(chosen, monkeypatch):
+    monkeypatch.setattr("rag.index.exact.AT_ONCE", 4)
+    ids = np.array([f"c{number}" for number in range(40)])
+    matrix = np.random.default_rng(7).normal(size=(40, 8)).astype(np.float32)
+    table = VectorTable(ids, ids, np.array(["plan", "other"] * 20), matrix)
+    rows = VectorRows(table, None if chosen is None else np.array(chosen, dtype=np.intp))
+    for some in (rows, rows.of_kinds(["plan"])):
+        found = exact.search_rows(some, matrix[0], 3)
+        alone = exact.search(some.taken(), matrix[0], 3)
+        assert [hit.chunk_id for hit in found] == [hit.chunk_id for hit in alone]
+        assert [hit.score for hit in found] == pytest.approx([hit.score for hit in alone], abs=1e-5)

@@ -176,7 +176,7 @@ class FigureFinder:
     @staticmethod
     def best_quality(sentence: Sentence) -> float:
         """Return the most that ``quality`` can give for a figure of a sentence, which is found out sooner."""
-        return BEST_QUALITY if WHOLE.search(sentence.folded) else 1.0
+        return BEST_QUALITY if WHOLE.search(sentence.folded) else BEST_QUALITY - WHOLE_BONUS
 
     def _belongs(self, sentence: Sentence) -> bool:
         """Tell whether a sentence is about what is counted.

@@ -124,8 +124,6 @@ def mention_strength(concept: Concept, folded: str) -> float:
 
 def _at_most(concept: Concept, strength: float) -> float:
     """Return the most that part of a text can mention a concept which the whole text mentions so strongly."""
-    if concept.stated:
-        return max(strength, IMPLIED)  # the pattern may ask for a beginning or an end
     return max(strength, ALL_CHARACTERS) if strength and _counts_in_part(concept) else strength
 
 
@@ -229,7 +227,7 @@ class PassageMatcher:
     def _own(self, folded: str, around: Sequence[float]) -> list[float]:
         """Return how strongly a sentence mentions each concept; what its whole paragraph lacks it lacks too."""
         return [
-            mention_strength(concept, folded) if near or concept.stated else 0.0
+            mention_strength(concept, folded) if near else 0.0
             for concept, near in zip(self._concepts, around, strict=True)
         ]
 

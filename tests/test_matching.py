@@ -1,0 +1,113 @@
+"""The best sentences are the same, and in the same order, as if every one had been looked at."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from rag.catalog import ParagraphRow
+from rag.folding import fold
+from rag.loading import find_files, load_document
+from rag.questions import Gazetteer, analyse
+from rag.retrieval import ReportText
+from rag.retrieval.matching import Matches, PassageMatcher, best_first, weigh
+from rag.structure import parse_report
+from rag.types import ReportMeta
+
+NOBODY = Gazetteer(())
+QUESTIONS = (
+    "哪些街道不具备行政执法权？",
+    "执法队有多少名执法人员？",
+    "谁是法治建设第一责任人？",
+    "什么时候成立了综合行政执法中心？",
+    "开展了哪些普法活动？",
+    "下一年打算怎么推进复议工作？",
+    "存在哪些不足？",
+    "“三色预警”办法是什么？",
+    "How many disputes were mediated?",
+    "How often did the person in charge appear in court?",
+)
+WORDS = (
+    "执法人员",
+    "执法",
+    "人员",
+    "12名",
+    "百分之九十",
+    "。",
+    "，",
+    "不具备",
+    "调解纠纷3件",
+    "三色",
+    "色预",
+    "三",
+    "警",
+    "预警",
+    "（",
+    "）",
+    "第一责任人",
+)
+
+
+def matcher_of(asked: str) -> PassageMatcher:
+    question = analyse(asked, NOBODY)
+    return PassageMatcher(weigh(question, lambda concept: 1.0 + len(concept.words) / 7), question)
+
+
+def look_at_every_one(matcher, passages):
+    prospects = [prospect for passage in passages if (prospect := matcher.prospect(passage))]
+    every = [(prospect, match) for prospect in prospects for match in matcher.matches(prospect)]
+    assert all(match.score <= prospect.most for prospect, match in every)
+    return prospects, sorted((match for _, match in every), key=lambda match: -match.score)
+
+
+@pytest.fixture(scope="module")
+def sample():
+    passages = []
+    for number, path in enumerate(find_files([Path("data/reports")])):
+        report = parse_report(load_document(path, max_bytes=1 << 26))
+        rows = [
+            ParagraphRow(p.number, p.text, p.kind, p.section, "[]", p.section_kind.value) for p in report.paragraphs
+        ]
+        passages += ReportText(ReportMeta(f"{number:012}", path.name), rows).passages
+    return passages
+
+
+@pytest.mark.parametrize("asked", QUESTIONS)
+def test_the_sample_reports_give_their_best_sentences_first(sample, asked):
+    matcher = matcher_of(asked)
+    prospects, expected = look_at_every_one(matcher, sample)
+    assert list(best_first(prospects, matcher.matches)) == expected
+
+
+@given(st.lists(st.lists(st.sampled_from(WORDS), max_size=8).map("".join), max_size=6), st.sampled_from(QUESTIONS))
+@example(["三色、警、预。预警"], "“三色预警”办法是什么？")
+def test_any_passages_give_their_best_sentences_first(statements, asked):
+    kinds = ("body", "table_row", "heading")
+    rows = [ParagraphRow(n, text, kinds[n % 3], None, '["执法"]', "plan") for n, text in enumerate(statements)]
+    matcher = matcher_of(asked)
+    prospects, expected = look_at_every_one(matcher, ReportText(ReportMeta("0" * 12, "a.txt"), rows).passages)
+    assert list(best_first(prospects, matcher.matches)) == expected
+
+
+def test_no_passage_is_looked_at_before_it_may_be_the_best(sample):
+    matcher = matcher_of("执法队有多少名执法人员？")
+    prospects, expected = look_at_every_one(matcher, sample)
+    looked_at = []
+
+    def matches(prospect):
+        looked_at.append(prospect)
+        return matcher.matches(prospect)
+
+    found = Matches(best_first(prospects, matches))
+    assert next(iter(found)) == expected[0]
+    assert 0 < len(looked_at) < len(prospects) / 2
+    assert list(found) == list(found) == expected
+    assert len(looked_at) == len(prospects)
+
+
+@given(st.lists(st.text("执法权ＡA。 ①㈠ﬁİ1", max_size=8), max_size=5))
+def test_a_statement_of_a_report_folds_as_it_does_alone(statements):
+    rows = [ParagraphRow(n, text, "body", None, "[]", "other") for n, text in enumerate(statements)]
+    passages = ReportText(ReportMeta("0" * 12, "a.txt"), rows).passages
+    assert [passage.folded for passage in passages] == [fold(text) for text in statements]
