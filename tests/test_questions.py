@@ -36,6 +36,13 @@ NAMES = Gazetteer(
         ("青石街道办了多少件信访案件", Route.PASSAGE),
         ("青石街道有哪些不足", Route.PASSAGE),
         ("How many petition cases did Qingshi close in 2023?", Route.PASSAGE),
+        ("谁没有执法权？", Route.SURVEY),
+        ("Who lacks enforcement power?", Route.SURVEY),
+        ("谁是民主法治示范乡镇？", Route.SURVEY),
+        ("谁是法治建设第一责任人？", Route.PASSAGE),
+        ("谁负责信访工作？", Route.PASSAGE),
+        ("Who leads the law-based government work?", Route.PASSAGE),
+        ("Who is in charge of petitions?", Route.PASSAGE),
     ],
 )
 def test_the_wording_decides_the_route(text, route):
