@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, takewhile
 
 from rag import lexicon
@@ -19,7 +19,7 @@ from rag.figures import Figure
 from rag.folding import fold
 from rag.questions import Question
 from rag.retrieval import Match, Passage, Retrieval, Scope, Sentence, Weighted
-from rag.retrieval.matching import mention_strength
+from rag.retrieval.matching import is_instruction, mention_strength
 from rag.types import Fact, Language, ReportMeta, Route, SectionKind
 
 ENOUGH_COVERAGE = 0.33
@@ -85,8 +85,27 @@ def answer_from_passages(question: Question, scope: Scope, retrieval: Retrieval,
             return refuse(question, scope, retrieval, "refusal_no_figure")
     else:
         good = [first, *takewhile(lambda match: match.score >= NEARLY_AS_GOOD * first.score, answering)]
-    answers = _by_report(good, question, finder)
+    answers = [_with_what_follows(answer, question, quotable) for answer in _by_report(good, question, finder)]
     return _compose(question, scope, retrieval, answers, finder, quotable)
+
+
+def _with_what_follows(answer: ReportAnswer, question: Question, quotable: Quotable) -> ReportAnswer:
+    """Add what stands under a heading to an answer that would be headings alone; of a person, what names one."""
+    if any(sentence.passage.paragraph.kind != "heading" for sentence in answer.sentences):
+        return answer
+    heading = answer.sentences[0]
+    path = heading.passage.paragraph.path
+    under = [
+        sentence
+        for passage in quotable()
+        if passage.report.id == answer.meta.id
+        and passage.paragraph.kind in ("body", "table_row")
+        and passage.paragraph.path[: len(path)] == path
+        for sentence in passage.sentences
+        if not is_instruction(sentence.folded)
+    ]
+    naming = [sentence for sentence in under if HOLDER.search(sentence.folded)] if "person" in question.asked else []
+    return replace(answer, sentences=(heading, *(naming or under)[:SENTENCES]))
 
 
 def _asks_holder(question: Question) -> bool:
