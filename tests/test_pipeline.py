@@ -287,6 +287,8 @@ def test_in_many_reports_the_sections_asked_for_are_listed_all_the_same(tmp_path
     assert not answer.refused
     assert answer.citations
     assert any("限时办结" in citation.quote for citation in answer.citations)
+    (note,) = answer.notes
+    assert "5" in note and str(PASSAGES_KEPT + 1) in note
 
 
 def test_a_heading_alone_is_no_answer_what_stands_under_it_is_told_too(tmp_path):

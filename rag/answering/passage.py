@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, takewhile
 
@@ -272,13 +272,21 @@ def _compose(
         quotes = [_bullet(sentence, answer, marker, question.language) for sentence in answer.sentences]
         parts.append("\n".join([_lead(answer, question, finder, marker, quotable), "", *quotes]))
         facts.extend(_facts(answer, marker, question))
-    notes: tuple[str, ...] = ()
-    if scope.absent_years:
-        years = phrase(question.language, "separator").join(map(str, scope.absent_years))
-        notes = (phrase(question.language, "absent_year", years=years),)
     return Draft(
-        "\n\n".join(parts), Route.PASSAGE, marker.citations, retrieval.contexts, facts=tuple(facts), notes=notes
+        "\n\n".join(parts),
+        Route.PASSAGE,
+        marker.citations,
+        retrieval.contexts,
+        facts=tuple(facts),
+        notes=tuple(_notes(question.language, scope, answers)),
     )
+
+
+def _notes(language: Language, scope: Scope, answers: Sequence[ReportAnswer]) -> Iterator[str]:
+    if scope.absent_years:
+        yield phrase(language, "absent_year", years=phrase(language, "separator").join(map(str, scope.absent_years)))
+    if REPORTS <= len(answers) < len(scope.metas):
+        yield phrase(language, "best_reports", shown=len(answers), count=len(scope.metas))
 
 
 def _lead(
