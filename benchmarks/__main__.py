@@ -17,6 +17,7 @@ COMMANDS = (
     ("Answers while an upload is taken in", ["benchmarks/upload_latency.py"]),
     ("Answer against embedding its question", ["benchmarks/answer_time.py", "--store", str(STORE)]),
     ("Time, memory and disk at 100, 1,000 and 10,000 reports", ["-m", "benchmarks.survey_scale"]),
+    ("Passage answers at 1,000, 10,000 and 100,000 chunks", ["-m", "benchmarks.passage_scale"]),
     ("Twenty users asking at once", ["benchmarks/load.py", "--store", str(STORE)]),
     ("First words of a chat model beyond its own time", ["benchmarks/first_token.py", "--store", str(STORE)]),
     (
