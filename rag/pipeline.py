@@ -87,7 +87,7 @@ class Rag:
         self._index = Index.open(self._catalog, owner=owner, chroma_url=settings.chroma_url)
         self._follower = Follower(self._index) if serving else None
         self._unsynced = self._index.try_sync() if owner and not serving else ()
-        self._corpus = Corpus(self._catalog)
+        self._corpus = Corpus(self._catalog, settings.reports_in_memory)
         self._retriever = Retriever(
             self._catalog, self._index, self._corpus, lambda: self._embedder, top_k=settings.top_k
         )

@@ -52,6 +52,7 @@ class Settings(BaseSettings):
         read_timeout_s: Seconds that reading one file may take.
         read_memory_mb: Memory that reading files may take, in MiB.
         top_k: Paragraphs that retrieval returns.
+        reports_in_memory: Reports whose text a process keeps in memory, about 30 kB each; others are read each time.
         host: Address the web page listens on.
         port: Port the web page listens on.
         llm_model: Chat model that phrases answers; None: none, answers are extractive. Also ``LLM_MODEL``.
@@ -103,6 +104,7 @@ class Settings(BaseSettings):
     read_timeout_s: float = Field(120.0, gt=0, le=86_400)
     read_memory_mb: int = Field(2048, ge=256)
     top_k: int = Field(10, ge=1, le=100)
+    reports_in_memory: int = Field(10_000, ge=0)
     host: str = "127.0.0.1"
     port: int = Field(7860, ge=0, le=65535)
     llm_model: str | None = None

@@ -28,7 +28,7 @@ def texts(corpus, catalog):
 
 
 def test_only_what_changed_is_read_again(catalog):
-    corpus = Corpus(catalog)
+    corpus = Corpus(catalog, 10)
     before = texts(corpus, catalog)
     catalog.put_report(stored_report("1.txt", "第1项举措有序开展。", region="河西区"))  # the same text, corrected
     catalog.put_report(stored_report("new.txt", "聘请法律顾问2名。"))
@@ -41,7 +41,7 @@ def test_only_what_changed_is_read_again(catalog):
 
 
 def test_how_rare_a_word_is_follows_the_catalog_and_does_not_depend_on_the_form_asked_for(catalog):
-    corpus = Corpus(catalog)
+    corpus = Corpus(catalog, 10)
     assert corpus.rarity(ADVISER) is None
     catalog.put_report(stored_report("new.txt", "聘请法律顾问2名。"))
     known = corpus.rarity(ADVISER)
@@ -50,7 +50,7 @@ def test_how_rare_a_word_is_follows_the_catalog_and_does_not_depend_on_the_form_
 
 
 def test_what_was_read_ahead_is_read_no_more(catalog, monkeypatch):
-    corpus = Corpus(catalog)
+    corpus = Corpus(catalog, 10)
     assert corpus.preload(threading.Event())
     monkeypatch.setattr(Catalog, "paragraph_rows", lambda *_: pytest.fail("read again"))
     assert len(texts(corpus, catalog)) == 4
@@ -59,11 +59,20 @@ def test_what_was_read_ahead_is_read_no_more(catalog, monkeypatch):
 
 def test_reading_ahead_stops_in_the_middle_and_goes_on_later(catalog, monkeypatch):
     monkeypatch.setattr("rag.retrieval.corpus.PRELOADED_AT_ONCE", 1)
-    corpus, stopping = Corpus(catalog), threading.Event()
+    corpus, stopping = Corpus(catalog, 10), threading.Event()
     stopping.set()
     assert not corpus.preload(stopping)
     stopping.clear()
     assert corpus.preload(stopping)
+
+
+def test_no_more_is_kept_than_allowed_and_the_rest_is_read_each_time(catalog):
+    corpus = Corpus(catalog, 2)
+    assert corpus.preload(threading.Event())
+    first, second = texts(corpus, catalog), texts(corpus, catalog)
+    assert len(first) == len(second) == 4
+    assert sum(first[source] is second[source] for source in first) == 2
+    assert {source: text.folded for source, text in first.items()} == {s: text.folded for s, text in second.items()}
 
 
 def test_an_application_reads_its_reports_ahead_and_those_that_come_in(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
@@ -13,8 +14,6 @@ from rag.retrieval.passages import Passage
 from rag.retrieval.report_text import ReportText
 from rag.types import ReportMeta
 
-KEPT_REPORTS = 10_000
-"""Reports whose text stays in memory, about 20 kB each."""
 READ_AT_ONCE = 500
 """Reports read together; so many beyond those kept are in memory at a time."""
 PRELOADED_AT_ONCE = 20
@@ -26,10 +25,16 @@ RARITY_SAMPLE = 20_000
 
 
 class Corpus:
-    """Text of reports, read from the catalog on demand and kept in memory up to a bound. Thread-safe."""
+    """Text of reports, read from the catalog on demand and kept in memory up to a bound. Thread-safe.
 
-    def __init__(self, catalog: Catalog) -> None:
+    Args:
+        catalog: The catalog.
+        kept: Number of reports whose text stays in memory, about 30 kB each.
+    """
+
+    def __init__(self, catalog: Catalog, kept: int) -> None:
         self._catalog = catalog
+        self._kept = kept
         self._texts: dict[str, ReportText] = {}
         self._rarities: dict[frozenset[str], float | None] = {}
         self._counter = self._preloaded = -1
@@ -57,10 +62,14 @@ class Corpus:
         the oldest would throw out each just before it is wanted again.
         """
         read = self._read(meta for meta in metas if meta.id not in self._texts)
-        known = {**self._texts, **read} if read else self._texts
-        live = known.keys() if all(meta.id in known for meta in metas) else self._catalog.metas().keys()
-        found = [known.get(meta.id) or ReportText(meta, ()) for meta in metas if meta.id in known or meta.id in live]
-        self._texts.update(islice(read.items(), max(0, KEPT_REPORTS - len(self._texts))))
+        known = ChainMap(read, self._texts) if read else self._texts
+        live = known if all(meta.id in known for meta in metas) else self._catalog.metas()
+        found = [
+            known[meta.id] if meta.id in known else ReportText(meta, ())  # one without a paragraph
+            for meta in metas
+            if meta.id in known or meta.id in live
+        ]
+        self._texts.update(islice(read.items(), max(0, self._kept - len(self._texts))))
         return found
 
     def preload(self, stopping: threading.Event) -> bool:
@@ -75,7 +84,7 @@ class Corpus:
         counter = self._catalog.change_counter()
         if counter == self._preloaded:
             return True
-        metas = list(islice(self._catalog.metas().values(), KEPT_REPORTS))
+        metas = list(islice(self._catalog.metas().values(), self._kept))
         missing = [meta for meta in metas if meta.id not in self._texts]
         for start in range(0, len(missing), PRELOADED_AT_ONCE):
             for text in self.texts(missing[start : start + PRELOADED_AT_ONCE]):
