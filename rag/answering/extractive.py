@@ -15,11 +15,9 @@ from rag.answering.survey import answer_from_survey, fills_contexts
 from rag.folding import fold
 from rag.questions import Question, distinct_offices
 from rag.retrieval import Corpus, Passage, Retrieval, Retriever, Scope
+from rag.retrieval.retriever import WHOLE_SCOPE_REPORTS
 from rag.survey import candidates, judge_report, predicate_of
 from rag.types import ReportMeta, Route, SectionKind
-
-PASSAGES_KEPT = 300
-"""Up to so many reports in scope, every passage may be quoted; beyond, those of the reports found best."""
 
 
 class _Search:
@@ -88,7 +86,7 @@ class ExtractiveEngine:
 
     def _quotable(self, scope: Scope, kinds: Sequence[SectionKind], retrieval: Retrieval) -> list[Passage]:
         """Return the passages of the reports in scope, report by report; of many reports, those that were found."""
-        metas = scope.metas if len(scope.metas) <= PASSAGES_KEPT else _found_reports(retrieval)
+        metas = scope.metas if len(scope.metas) <= WHOLE_SCOPE_REPORTS else _found_reports(retrieval)
         return [passage for passages in self._corpus.passages(metas) for passage in _of_kinds(passages, kinds)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, takewhile
 
@@ -20,6 +20,7 @@ from rag.folding import fold
 from rag.questions import Question
 from rag.retrieval import Match, Passage, Retrieval, Scope, Sentence, Weighted
 from rag.retrieval.matching import is_instruction, mention_strength
+from rag.retrieval.retriever import WHOLE_SCOPE_REPORTS
 from rag.types import Fact, Language, ReportMeta, Route, SectionKind
 
 ENOUGH_COVERAGE = 0.33
@@ -272,21 +273,21 @@ def _compose(
         quotes = [_bullet(sentence, answer, marker, question.language) for sentence in answer.sentences]
         parts.append("\n".join([_lead(answer, question, finder, marker, quotable), "", *quotes]))
         facts.extend(_facts(answer, marker, question))
+    every_one = len(answers) < REPORTS and len(scope.metas) <= WHOLE_SCOPE_REPORTS
+    if len(answers) < len(scope.metas) and not every_one:
+        parts.append(phrase(question.language, "best_reports", shown=len(answers), count=len(scope.metas)))
+    notes: tuple[str, ...] = ()
+    if scope.absent_years:
+        years = phrase(question.language, "separator").join(map(str, scope.absent_years))
+        notes = (phrase(question.language, "absent_year", years=years),)
     return Draft(
         "\n\n".join(parts),
         Route.PASSAGE,
         marker.citations,
         retrieval.contexts,
         facts=tuple(facts),
-        notes=tuple(_notes(question.language, scope, answers)),
+        notes=notes,
     )
-
-
-def _notes(language: Language, scope: Scope, answers: Sequence[ReportAnswer]) -> Iterator[str]:
-    if scope.absent_years:
-        yield phrase(language, "absent_year", years=phrase(language, "separator").join(map(str, scope.absent_years)))
-    if REPORTS <= len(answers) < len(scope.metas):
-        yield phrase(language, "best_reports", shown=len(answers), count=len(scope.metas))
 
 
 def _lead(

@@ -33,7 +33,7 @@ CANDIDATE_CHUNKS = 60
 PINYIN_REPORTS = 12
 """In up to so many reports names written in pinyin are looked for in the text."""
 WHOLE_SCOPE_REPORTS = 300
-"""Up to so many reports every paragraph is matched by concept; beyond, those that the indexes found."""
+"""Up to so many reports every paragraph is matched by concept and may be quoted; beyond, those of the reports found."""
 CONCEPT_WEIGHT, LEXICAL_WEIGHT, DENSE_WEIGHT = 2.0, 1.0, 1.0
 
 Place = tuple[str, int]
