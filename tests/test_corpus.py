@@ -40,6 +40,14 @@ def test_only_what_changed_is_read_again(catalog):
     assert "法律顾问" in after["new.txt"].folded
 
 
+def test_what_a_caller_knows_of_a_report_is_not_kept_once_it_is_corrected(catalog):
+    corpus = Corpus(catalog, 10)
+    known = list(catalog.metas().values())
+    catalog.put_report(stored_report("1.txt", "第1项举措有序开展。", region="河西区"))
+    assert len(list(corpus.texts(known))) == 4
+    assert texts(corpus, catalog)["1.txt"].meta.region == "河西区"
+
+
 def test_how_rare_a_word_is_follows_the_catalog_and_does_not_depend_on_the_form_asked_for(catalog):
     corpus = Corpus(catalog, 10)
     assert corpus.rarity(ADVISER) is None

@@ -63,13 +63,15 @@ class Corpus:
         """
         read = self._read(meta for meta in metas if meta.id not in self._texts)
         known = ChainMap(read, self._texts) if read else self._texts
-        live = known if all(meta.id in known for meta in metas) else self._catalog.metas()
+        live = self._catalog.metas()
         found = [
             known[meta.id] if meta.id in known else ReportText(meta, ())  # one without a paragraph
             for meta in metas
             if meta.id in known or meta.id in live
         ]
-        self._texts.update(islice(read.items(), max(0, self._kept - len(self._texts))))
+        # What the caller knows of a report may be older than the report: that serves this once and is not kept.
+        current = ((report_id, text) for report_id, text in read.items() if live.get(report_id) == text.meta)
+        self._texts.update(islice(current, max(0, self._kept - len(self._texts))))
         return found
 
     def preload(self, stopping: threading.Event) -> bool:
