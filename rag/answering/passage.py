@@ -92,10 +92,10 @@ def answer_from_passages(question: Question, scope: Scope, retrieval: Retrieval,
 
 def _with_what_follows(answer: ReportAnswer, question: Question, quotable: Quotable) -> ReportAnswer:
     """Add what stands under a heading to an answer that would be headings alone; of a person, what names one."""
-    if any(sentence.passage.paragraph.kind != "heading" for sentence in answer.sentences):
-        return answer
     heading = answer.sentences[0]
     path = heading.passage.paragraph.path
+    if not path or any(sentence.passage.paragraph.kind != "heading" for sentence in answer.sentences):
+        return answer
     under = [
         sentence
         for passage in quotable()
