@@ -101,8 +101,25 @@ class Chroma:
     def upsert(
         self, name: str, ids: Sequence[str], matrix: NDArray[np.float32], fields: Sequence[dict[str, Any]]
     ) -> None:
-        """Write rows, replacing those with the same ids."""
-        self._collection(name).upsert(ids=list(ids), embeddings=matrix, metadatas=list(fields))
+        """Write rows, replacing those with the same ids; one that stands there as it is to be is left alone.
+
+        Writing a row that stands there loses one now and then from what a question finds, until the next opening: in 6
+        of 528 tries right after the collection was opened, in none where it is left alone or taken out first.
+        """
+        collection = self._collection(name)
+        found = collection.get(ids=list(ids), include=["embeddings", "metadatas"])
+        standing = {
+            chunk_id: (vector, noted)
+            for chunk_id, vector, noted in zip(found["ids"], found["embeddings"], found["metadatas"], strict=True)
+        }
+        rows = [row for row, chunk_id in enumerate(ids) if not _same(standing.get(chunk_id), matrix[row], fields[row])]
+        replaced = [ids[row] for row in rows if ids[row] in standing]
+        if replaced:
+            collection.delete(ids=replaced)
+        if rows:
+            collection.upsert(
+                ids=[ids[row] for row in rows], embeddings=matrix[rows], metadatas=[fields[row] for row in rows]
+            )
 
     def delete(self, name: str, ids: Sequence[str]) -> None:
         """Delete rows; unknown ids are passed over."""
@@ -123,6 +140,11 @@ class Chroma:
         """Return some rows, from one on, in the collection's order."""
         found = self._collection(name).get(limit=limit, offset=start, include=["embeddings", "metadatas"])
         return found["ids"], np.asarray(found["embeddings"], np.float32), found["metadatas"]
+
+
+def _same(standing: tuple[Any, Any] | None, vector: NDArray[np.float32], fields: dict[str, Any]) -> bool:
+    """Tell whether a row stands there with this vector and these filter fields."""
+    return standing is not None and dict(standing[1] or {}) == fields and bool(np.array_equal(standing[0], vector))
 
 
 def _settings() -> Any:  # noqa: ANN401 - chromadb's own type

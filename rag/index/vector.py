@@ -294,8 +294,9 @@ class VectorIndex:
         collection = self._collection or self._place.open(state)
         try:
             changed, tables, removed = self._catalog.changes_since(state.changed)
-            collection.delete(removed)
-            self._write(collection, tables)
+            written = self._write(collection, tables)
+            # What came back has been written; taking it out first would make Chroma write it anew.
+            collection.delete([chunk_id for chunk_id in removed if chunk_id not in written])
             self._record(state.directory, changed, collection)
         except BaseException as error:
             self._abandon(collection, error)
@@ -316,13 +317,17 @@ class VectorIndex:
             raise
         self._place.keep_only(directory)
 
-    def _write(self, collection: Collection, tables: Iterable[VectorTable]) -> None:
+    def _write(self, collection: Collection, tables: Iterable[VectorTable]) -> set[str]:
+        """Write the rows of tables; return their ids."""
         metas = self._catalog.metas()
+        written: set[str] = set()
         for table in tables:
+            written.update(map(str, table.ids))
             for start in range(0, len(table.ids), BATCH):
                 if self._closing:
                     raise Stopped
                 _upsert(collection, table, slice(start, start + BATCH), metas)
+        return written
 
     def _record(self, directory: str, changed: int, collection: Collection) -> None:
         state = IndexState(directory, self._catalog.catalog_id(), changed, collection.count())
