@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rag.catalog import Catalog
+from rag.catalog import Catalog, VectorRows
 from rag.embedding import load_embedder
 from rag.evaluation.case import Case
 from rag.evaluation.gold import GoldQuestion, load_gold
@@ -101,7 +101,7 @@ def _by_vectors(settings: Settings, questions: Sequence[GoldQuestion]) -> list[C
         table, metas = catalog.vectors(), catalog.metas()
         found = []
         for question in questions:
-            hits = exact.search(table, embedder.embed_query(question.question), DEPTH)
+            hits = exact.search(VectorRows(table), embedder.embed_query(question.question), DEPTH)
             chunks = catalog.chunks([hit.chunk_id for hit in hits]).values()
             contexts = [{"source": metas[chunk.report_id].source, "text": chunk.text} for chunk in chunks]
             answer: dict[str, Any] = {"contexts": contexts}

@@ -276,7 +276,7 @@ def test_some_rows_of_a_table_are_searched_as_a_table_of_their_own(chosen, monke
     table = VectorTable(ids, ids, np.array(["plan", "other"] * 20), matrix)
     rows = VectorRows(table, None if chosen is None else np.array(chosen, dtype=np.intp))
     for some in (rows, rows.of_kinds(["plan"])):
-        found = exact.search_rows(some, matrix[0], 3)
-        alone = exact.search(some.taken(), matrix[0], 3)
+        found = exact.search(some, matrix[0], 3)
+        alone = exact.search(VectorRows(some.taken()), matrix[0], 3)
         assert [hit.chunk_id for hit in found] == [hit.chunk_id for hit in alone]
         assert [hit.score for hit in found] == pytest.approx([hit.score for hit in alone], abs=1e-5)

@@ -81,7 +81,7 @@ def catalog(tmp_path):
 
 
 def expected(catalog, k=5):
-    return [round(hit.score, 4) for hit in exact.search(catalog.vectors(), QUESTION, k)]
+    return [round(hit.score, 4) for hit in exact.search(catalog.vector_rows(), QUESTION, k)]
 
 
 def answers(index, k=5):

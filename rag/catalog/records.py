@@ -93,10 +93,6 @@ class VectorTable:
     section_kinds: NDArray[np.str_]
     matrix: Matrix
 
-    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> VectorTable:
-        """Return a table of some rows, by their numbers or by a mask."""
-        return VectorTable(self.ids[rows], self.report_ids[rows], self.section_kinds[rows], self.matrix[rows])
-
 
 @dataclass(frozen=True, slots=True)
 class VectorRows:
@@ -114,12 +110,15 @@ class VectorRows:
         """Return those whose section is of one of the kinds; none named: all."""
         if not section_kinds:
             return self
-        wanted = np.isin(self.table.section_kinds, list(section_kinds))
-        return VectorRows(self.table, np.flatnonzero(wanted) if self.rows is None else self.rows[wanted[self.rows]])
+        rows = np.arange(len(self.table.ids)) if self.rows is None else self.rows
+        return VectorRows(self.table, rows[np.isin(self.table.section_kinds[rows], list(section_kinds))])
 
     def taken(self) -> VectorTable:
         """Return them as a table of their own."""
-        return self.table if self.rows is None else self.table.take(self.rows)
+        table, rows = self.table, self.rows
+        if rows is None:
+            return table
+        return VectorTable(table.ids[rows], table.report_ids[rows], table.section_kinds[rows], table.matrix[rows])
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def search_behind(
         gone.update(map(str, table.ids))
         if len(gone) > CHANGES:
             break
-        hits += exact.search_rows(VectorRows(table).of_kinds(section_kinds), vector, k)
+        hits += exact.search(VectorRows(table).of_kinds(section_kinds), vector, k)
     if len(gone) > CHANGES:
         return None
     known = collection.query(vector, k + len(gone), section_kinds, patience=patience)

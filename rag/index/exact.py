@@ -5,19 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.catalog import VectorRows, VectorTable
+from rag.catalog import VectorRows
 from rag.types import Hit
 
 AT_ONCE = 1024
 """Rows gathered together: so many vectors stay in the processor's cache."""
 
 
-def search(table: VectorTable, vector: NDArray[np.float32], k: int) -> list[Hit]:
-    """Return the ``k`` chunks nearest to a unit vector by cosine, best first; equals in catalog order."""
-    return search_rows(VectorRows(table), vector, k)
-
-
-def search_rows(chosen: VectorRows, vector: NDArray[np.float32], k: int) -> list[Hit]:
+def search(chosen: VectorRows, vector: NDArray[np.float32], k: int) -> list[Hit]:
     """Return the ``k`` of some rows nearest to a unit vector by cosine, best first; equals in catalog order."""
     table, rows = chosen.table, chosen.rows
     if rows is None:

@@ -136,7 +136,7 @@ class Index:
             hits = self._ask_chroma(vector, k, [kind.value for kind in section_kinds])
             if hits is not None:
                 return hits
-        return exact.search_rows(self._catalog.vector_rows(report_ids, section_kinds), vector, k)
+        return exact.search(self._catalog.vector_rows(report_ids, section_kinds), vector, k)
 
     def _ask_chroma(self, vector: NDArray[np.float32], k: int, section_kinds: Sequence[str]) -> list[Hit] | None:
         """Return what Chroma finds; in a large store a question waits for it, or takes it if nobody else has."""

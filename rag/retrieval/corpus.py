@@ -61,8 +61,11 @@ class Corpus:
         What came first stays: a survey goes through all reports in the same order, so putting the latest in place of
         the oldest would throw out each just before it is wanted again.
         """
-        read = self._read(meta for meta in metas if meta.id not in self._texts)
-        known = ChainMap(read, self._texts) if read else self._texts
+        missing = [meta for meta in metas if meta.id not in self._texts]
+        if not missing:
+            return [self._texts[meta.id] for meta in metas]
+        read = self._read(missing)
+        known = ChainMap(read, self._texts)
         live = self._catalog.metas()
         found = [
             known[meta.id] if meta.id in known else ReportText(meta, ())  # one without a paragraph
@@ -128,8 +131,6 @@ class Corpus:
 
     def _read(self, metas: Iterable[ReportMeta]) -> dict[str, ReportText]:
         by_id = {meta.id: meta for meta in metas}
-        if not by_id:
-            return {}
         rows = self._catalog.paragraph_rows(by_id)
         return {report_id: ReportText(by_id[report_id], found) for report_id, found in rows.items()}
 
