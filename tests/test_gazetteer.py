@@ -9,7 +9,7 @@ from rag.questions.gazetteer import (
     _english_name_pattern,
     _english_region_pattern,
     _name_pattern,
-    _region_pattern,
+    _region_name,
     _region_stem,
     short_name,
 )
@@ -59,7 +59,7 @@ def test_regions_are_found_as_if_each_were_looked_for_by_itself(metas, text):
     folded = fold(text)
     expected = {}
     for region in {meta.region for meta in metas if meta.region}:
-        patterns = (_region_pattern(region)[1], _english_region_pattern(_region_stem(region)))
+        patterns = (_region_name(region).written(), _english_region_pattern(_region_stem(region)))
         if spans := [match.span() for pattern in patterns for match in pattern.finditer(folded)]:
             expected[region] = spans
     assert Gazetteer(metas).regions_in(folded) == expected

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
 
 from rag import lexicon
 from rag.folding import fold
@@ -40,10 +40,8 @@ class Gazetteer:
         self.metas = tuple(metas)
         self._offices = list({(meta.office, meta.region): meta for meta in self.metas if meta.office}.values())
         self._regions = sorted({meta.region for meta in self.metas if meta.region})
-        self._office_beginnings = _Beginnings(
-            _name_beginnings(meta.office or "", tuple(meta.office_variants)) for meta in self._offices
-        )
-        self._region_beginnings = _Beginnings([_region_pattern(region)[0]] for region in self._regions)
+        self._office_names = _Names([_office_name(meta) for meta in self._offices])
+        self._region_names = _Names([_region_name(region) for region in self._regions])
 
     @cached_property
     def years(self) -> frozenset[int]:
@@ -52,42 +50,56 @@ class Gazetteer:
 
     def offices_in(self, folded: str) -> list[OfficeSpan]:
         """Return where a folded text names an office in any form: its name, a variant, its short name, its pinyin."""
-        spans: list[OfficeSpan] = []
-        lettered = LATIN.search(folded) is not None
-        written = self._office_beginnings.standing_in(folded)
-        spoken = self._office_sounds.standing_in(folded) if lettered else set()
-        for place in sorted(written | spoken):
-            meta = self._offices[place]
-            office, short = meta.office or "", short_name(meta.office or "")
-            patterns = [_name_pattern(office, tuple(meta.office_variants))] if place in written else []
-            if place in spoken and _may_sound(short, folded):
-                patterns.append(_english_name_pattern(short))
-            spans.extend(OfficeSpan(*match.span(), meta) for found in patterns for match in found.finditer(folded))
-        return spans
+        return [
+            OfficeSpan(start, end, self._offices[place]) for place, start, end in self._office_names.spans_in(folded)
+        ]
 
     def regions_in(self, folded: str) -> dict[str, list[tuple[int, int]]]:
         """Return the regions that a folded text names, each with the characters that do."""
         named: dict[str, list[tuple[int, int]]] = {}
-        lettered = LATIN.search(folded) is not None
-        written = self._region_beginnings.standing_in(folded)
-        spoken = self._region_sounds.standing_in(folded) if lettered else set()
-        for place in sorted(written | spoken):
-            region = self._regions[place]
-            patterns = [_region_pattern(region)[1]] if place in written else []
-            if place in spoken and _may_sound(_region_stem(region), folded):
-                patterns.append(_english_region_pattern(_region_stem(region)))
-            spans = [match.span() for found in patterns for match in found.finditer(folded)]
-            if spans:
-                named[region] = spans
+        for place, start, end in self._region_names.spans_in(folded):
+            named.setdefault(self._regions[place], []).append((start, end))
         return named
 
-    @cached_property
-    def _office_sounds(self) -> _Beginnings:
-        return _Beginnings(_first_sounds(short_name(meta.office or "")) for meta in self._offices)
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """One name in all its forms; the patterns are made when they are wanted.
+
+    Attributes:
+        beginnings: Texts of which one stands in whatever ``written`` matches.
+        written: Returns the pattern of its Chinese forms.
+        stem: What is written in pinyin of it.
+        spoken: Returns the pattern of that.
+    """
+
+    beginnings: tuple[str, ...]
+    written: Callable[[], re.Pattern[str]]
+    stem: str
+    spoken: Callable[[], re.Pattern[str]]
+
+
+class _Names:
+    """Many names, of which few stand in a text: found by what each begins with, not by looking for every one."""
+
+    def __init__(self, names: Sequence[_Name]) -> None:
+        self._names = names
+        self._beginnings = _Beginnings(name.beginnings for name in names)
 
     @cached_property
-    def _region_sounds(self) -> _Beginnings:
-        return _Beginnings(_first_sounds(_region_stem(region)) for region in self._regions)
+    def _sounds(self) -> _Beginnings:
+        return _Beginnings(_first_sounds(name.stem) for name in self._names)
+
+    def spans_in(self, folded: str) -> Iterator[tuple[int, int, int]]:
+        """Yield (place of the name, start, end) for each time that one stands in a text, name by name."""
+        written = self._beginnings.standing_in(folded)
+        spoken = self._sounds.standing_in(folded) if LATIN.search(folded) else set()
+        for place in sorted(written | spoken):
+            name = self._names[place]
+            patterns = [name.written()] if place in written else []
+            if place in spoken and _may_sound(name.stem, folded):
+                patterns.append(name.spoken())
+            yield from ((place, *match.span()) for pattern in patterns for match in pattern.finditer(folded))
 
 
 class _Beginnings:
@@ -105,6 +117,25 @@ class _Beginnings:
         return {
             place for key in keys & self._names.keys() for beginning, place in self._names[key] if beginning in folded
         }
+
+
+def _office_name(meta: ReportMeta) -> _Name:
+    office, variants = meta.office or "", tuple(meta.office_variants)
+    short = short_name(office)
+    return _Name(
+        _name_beginnings(office, variants),
+        partial(_name_pattern, office, variants),
+        short,
+        partial(_english_name_pattern, short),
+    )
+
+
+def _region_name(region: str) -> _Name:
+    stem = _region_stem(region)
+    beginning, ending = (fold(stem), r"(?:自治县|新区|[区市县旗])?") if len(stem) > 1 else (fold(region), "")
+    return _Name(
+        (beginning,), partial(_region_pattern, beginning, ending), stem, partial(_english_region_pattern, stem)
+    )
 
 
 def short_name(office: str) -> str:
@@ -145,11 +176,8 @@ def _region_stem(region: str) -> str:
 
 
 @lru_cache(maxsize=KEPT_PATTERNS)
-def _region_pattern(region: str) -> tuple[str, re.Pattern[str]]:
-    """Return what a region's name begins with in any form, and the pattern of the forms."""
-    stem = _region_stem(region)
-    beginning, ending = (fold(stem), r"(?:自治县|新区|[区市县旗])?") if len(stem) > 1 else (fold(region), "")
-    return beginning, re.compile(re.escape(beginning) + ending)
+def _region_pattern(beginning: str, ending: str) -> re.Pattern[str]:
+    return re.compile(re.escape(beginning) + ending)
 
 
 def _first_sounds(name: str) -> Sequence[str]:
