@@ -14,6 +14,7 @@ from rag.questions import Concept, Gazetteer, analyse
 from rag.questions.concepts import _vocabulary
 from rag.retrieval import ReportText
 from rag.retrieval.matching import PassageMatcher, weigh
+from rag.retrieval.pair_index import PairIndex
 from rag.structure import parse_report
 from rag.types import ReportMeta
 
@@ -46,7 +47,7 @@ def test_every_concept_of_the_field_is_found_where_it_stands(sample):
             holding = [p for p in text.passages if p in by_word or any(pattern.search(p.folded) for pattern in stated)]
             found = text.matching(concept.words, concept.stated)
             assert text.matching(concept.words) == by_word
-            assert text.mentioning(concept.words) == len(by_word)
+            assert PairIndex([text]).holding(concept.words) == len(by_word)
             assert [passage for passage in found if passage in holding] == holding
 
 
@@ -61,7 +62,18 @@ def test_words_are_found_in_their_own_statement_only(statements, word):
     text = text_of(*statements)
     expected = [passage for passage in text.passages if word in passage.folded]
     assert text.matching([word]) == expected
-    assert text.mentioning([word]) == len(expected)
+
+
+@given(
+    st.lists(st.lists(st.text("执法权a1𠮷𠮶", max_size=6), max_size=4), max_size=4),
+    st.lists(st.text("执法权a1𠮷𠮶", max_size=3), max_size=3),
+)
+def test_statements_that_hold_a_word_are_counted_by_pairs_as_by_reading_them(reports, words):
+    texts = [text_of(*statements) for statements in reports]
+    passages = [passage for text in texts for passage in text.passages]
+    index = PairIndex(texts)
+    assert len(index) == len(passages)
+    assert index.holding(words) == sum(any(word and word in passage.folded for word in words) for passage in passages)
 
 
 def test_a_pattern_that_matches_nothing_at_all_ends():

@@ -10,6 +10,7 @@ from itertools import islice
 
 from rag.catalog import Catalog
 from rag.questions import Concept, field_concepts
+from rag.retrieval.pair_index import PairIndex
 from rag.retrieval.passages import Passage
 from rag.retrieval.report_text import ReportText
 from rag.types import ReportMeta
@@ -36,6 +37,7 @@ class Corpus:
         self._catalog = catalog
         self._kept = kept
         self._texts: dict[str, ReportText] = {}
+        self._sample: PairIndex | None = None
         self._rarities: dict[frozenset[str], float | None] = {}
         self._counter = self._preloaded = -1
         self._lock = threading.Lock()
@@ -109,25 +111,25 @@ class Corpus:
             self._forget_what_changed()
             words = frozenset(concept.words)
             if words not in self._rarities:
-                sample = self._sample()
-                mentioning = sum(text.mentioning(words) for text in sample)
-                paragraphs = sum(map(len, sample))
-                rarity = max(0.2, math.log((paragraphs + 1) / (mentioning + 0.5)))
+                if self._sample is None:
+                    self._sample = self._read_sample()
+                mentioning = self._sample.holding(words)
+                rarity = max(0.2, math.log((len(self._sample) + 1) / (mentioning + 0.5)))
                 self._rarities[words] = rarity if mentioning else None
             return self._rarities[words]
 
-    def _sample(self) -> list[ReportText]:
-        """Return the catalog's first reports, whichever were asked for before."""
+    def _read_sample(self) -> PairIndex:
+        """Return the statements of the catalog's first reports, whichever were asked for before."""
         metas = list(self._catalog.metas().values())
         sample: list[ReportText] = []
         paragraphs = 0
         for start in range(0, len(metas), READ_AT_ONCE):
             for text in self._found(metas[start : start + READ_AT_ONCE]):
+                if paragraphs >= RARITY_SAMPLE:
+                    return PairIndex(sample)
                 sample.append(text)
                 paragraphs += len(text)
-                if paragraphs >= RARITY_SAMPLE:
-                    return sample
-        return sample
+        return PairIndex(sample)
 
     def _read(self, metas: Iterable[ReportMeta]) -> dict[str, ReportText]:
         by_id = {meta.id: meta for meta in metas}
@@ -143,5 +145,6 @@ class Corpus:
         self._texts = {
             report_id: text for report_id, text in self._texts.items() if report_id in live and report_id not in written
         }
+        self._sample = None
         self._rarities.clear()
         self._counter = counter

@@ -16,7 +16,7 @@ from rag.retrieval.passages import STATEMENTS, Passage, folded_heading
 from rag.tables import with_headers
 from rag.types import ReportMeta
 
-_BREAK = "\0"
+BREAK = "\0"
 """Stands between statements; no word that is looked for holds one."""
 
 PART = 0.5
@@ -44,7 +44,7 @@ class ReportText:
         # Plain tuples of plain values: the garbage collector leaves those alone, however many there are.
         self._rows = [(*row, header) for row, header in with_headers(rows) if row.kind in STATEMENTS]
         self._made: dict[int, Passage] = {}
-        self.folded = fold(_BREAK.join([text for _, text, *_ in self._rows]))
+        self.folded = fold(BREAK.join([text for _, text, *_ in self._rows]))
 
     def prepare(self) -> None:
         """Work out what every question needs."""
@@ -58,10 +58,6 @@ class ReportText:
     def passages(self) -> tuple[Passage, ...]:
         """All statements, in order."""
         return tuple(map(self._passage, range(len(self))))
-
-    def mentioning(self, words: Iterable[str]) -> int:
-        """Return the number of statements that hold one of the words."""
-        return len(self._places_of(words))
 
     def matching(self, words: Iterable[str], patterns: Sequence[re.Pattern[str]] = ()) -> list[Passage]:
         """Return the statements that hold a word, and all those that match a pattern, in order.
@@ -123,7 +119,7 @@ class ReportText:
     @cached_property
     def _starts(self) -> list[int]:
         """Where each statement begins, and where another would after the last."""
-        lengths = (len(text) + len(_BREAK) for _, text, *_ in self._rows)
+        lengths = (len(text) + len(BREAK) for _, text, *_ in self._rows)
         return list(accumulate(lengths, initial=0))
 
     @cached_property
