@@ -1,7 +1,7 @@
 """Questions understood: route, language, scope, what is asked for, and the concepts to look for."""
 
 from rag.questions.analysis import Question, analyse, distinct_offices
-from rag.questions.concepts import Concept, field_concepts
+from rag.questions.concepts import Concept, field_concepts, load_vocabulary
 from rag.questions.gazetteer import Gazetteer, pinyin_name, short_name
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "analyse",
     "distinct_offices",
     "field_concepts",
+    "load_vocabulary",
     "pinyin_name",
     "short_name",
 ]

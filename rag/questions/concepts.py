@@ -103,6 +103,11 @@ def _vocabulary() -> tuple[dict[str, _Entry], dict[str, _Entry]]:
     return chinese, english
 
 
+def load_vocabulary() -> None:
+    """Build what a first question would wait for: patterns of the field's terms, the segmenter's unknown words."""
+    find_concepts("件工单 law", "en")  # 工单 is in no dictionary of the segmenter
+
+
 def field_concepts() -> list[Concept]:
     """Return the concepts of the field's vocabulary, each once."""
     chinese, english = _vocabulary()
@@ -136,13 +141,18 @@ def _longest_first(forms: Iterable[str]) -> list[str]:
 
 
 def _english_pattern(forms: Sequence[str]) -> re.Pattern[str]:
-    """Match each form as whole words, hyphens and spaces alike, the last word in singular or plural."""
-    alternatives = [
-        re.sub(r"(\\ |\\-|-| )", r"[\\s-]", re.escape(form[:-1] if form.endswith("y") else form))
-        + ("(?:y|ies)" if form.endswith("y") else "(?:s|es|ed|d|ing)?")
-        for form in forms
-    ]
-    return re.compile("|".join(rf"(?P<f{index}>\b{text}\b)" for index, text in enumerate(alternatives)))
+    """Match each form as whole words, hyphens and spaces alike, the last word in singular or plural.
+
+    Only forms that begin with the character at hand are tried, in their order.
+    """
+    alternatives: dict[str, list[str]] = {}
+    for index, form in enumerate(forms):
+        stem, ending = (form[:-1], "(?:y|ies)") if form.endswith("y") else (form, "(?:s|es|ed|d|ing)?")
+        text = re.sub(r"(\\ |\\-|-| )", r"[\\s-]", re.escape(stem))
+        alternatives.setdefault(re.escape(form[0]), []).append(rf"(?P<f{index}>{text}{ending}\b)")
+    return re.compile(
+        r"\b(?:" + "|".join(f"(?={first})(?:{'|'.join(some)})" for first, some in alternatives.items()) + ")"
+    )
 
 
 def find_concepts(text: str, language: Language) -> tuple[tuple[Concept, ...], str]:
