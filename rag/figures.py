@@ -59,18 +59,22 @@ def _pattern() -> re.Pattern[str]:
     )
 
 
-def parse_figures(text: str) -> tuple[Figure, ...]:
-    """Return every figure with its unit, in order; years, dates and bare numbers are not figures."""
-    return tuple(_figures(text))
+def parse_figures(text: str, folded: str | None = None) -> tuple[Figure, ...]:
+    """Return every figure with its unit, in order; years, dates and bare numbers are not figures.
+
+    Args:
+        text: The text.
+        folded: The same, folded, where that is known already.
+    """
+    return tuple(_figures(text, fold(text) if folded is None else folded))
 
 
-def states_figure(text: str) -> bool:
-    """Tell whether a text has a figure, which is found out sooner than all its figures."""
-    return next(_figures(text), None) is not None
+def states_figure(text: str, folded: str) -> bool:
+    """Tell whether a text, given as it is and folded, has a figure; found out sooner than all its figures."""
+    return next(_figures(text, folded), None) is not None
 
 
-def _figures(text: str) -> Iterator[Figure]:
-    folded = fold(text)
+def _figures(text: str, folded: str) -> Iterator[Figure]:
     for match in _pattern().finditer(folded):
         figure = _figure(match, text)
         if figure and not _is_part_of_a_name(folded, figure):

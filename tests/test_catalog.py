@@ -50,6 +50,9 @@ def test_a_report_comes_back_as_it_was_put_in(catalog):
         stored.chunks[1].id,
         stored.chunks[0].id,
     ]
+    assert catalog.paragraphs_of_chunks([stored.chunks[1].id, "unknown", stored.chunks[0].id]) == {
+        chunk.id: list(dict.fromkeys((meta.id, span.paragraph) for span in chunk.spans)) for chunk in stored.chunks
+    }
     np.testing.assert_array_equal(catalog.vectors().matrix, stored.matrix)
 
 

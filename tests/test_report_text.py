@@ -1,7 +1,6 @@
 """What is looked for in a whole report at once is found in the very statements that a look at each finds."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +9,8 @@ from hypothesis import strategies as st
 
 from rag.catalog import ParagraphRow
 from rag.loading import find_files, load_document
-from rag.questions import Concept, Gazetteer, analyse
 from rag.questions.concepts import _vocabulary
 from rag.retrieval import ReportText
-from rag.retrieval.matching import PassageMatcher, weigh
 from rag.retrieval.pair_index import PairIndex
 from rag.structure import parse_report
 from rag.types import ReportMeta
@@ -86,25 +83,6 @@ def test_a_table_row_knows_its_first_row_however_it_is_come_by():
     (found,) = rows.matching(["信访"])
     assert found.header == "项目 | 件"
     assert found is rows.passages[1]
-
-
-@given(st.lists(st.text("执法权员人记录仪。", max_size=8), max_size=6), st.sampled_from(["执法人员", "记录仪", "执法"]))
-def test_every_statement_that_meets_a_question_in_part_is_looked_at(statements, word):
-    text = text_of(*statements)
-    question = replace(analyse("执法", Gazetteer(())), concepts=(Concept(word, (word,), "word"),))
-    matcher = PassageMatcher(weigh(question, lambda concept: 1.0), question)
-    meeting = [passage for passage in text.passages if matcher.prospect(passage)]
-    looked_at = matcher.candidates(text)
-    assert [passage for passage in looked_at if passage in meeting] == meeting
-
-
-def test_a_heading_that_meets_the_question_has_all_its_statements_looked_at():
-    rows = [
-        ParagraphRow(n, "街道办。", "body", None, path, "other") for n, path in enumerate(('["执法"]', '["信访"]'), 1)
-    ]
-    text = ReportText(META, rows)
-    found = text.meeting(["x"], (), (), lambda heading: "执法" in heading)
-    assert found == [text.passages[0]]
 
 
 def test_a_statement_is_found_by_its_paragraph_number():

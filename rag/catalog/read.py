@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -116,6 +117,16 @@ def chunks(connection: Connection, chunk_ids: Iterable[str]) -> dict[str, Chunk]
     wanted = list(chunk_ids)
     found = {row[0]: to_chunk(row) for row in _rows(connection, select(*_CHUNK), schema.chunks.c.id, wanted)}
     return {chunk_id: found[chunk_id] for chunk_id in wanted if chunk_id in found}
+
+
+def paragraphs_of_chunks(connection: Connection, chunk_ids: Iterable[str]) -> dict[str, list[tuple[str, int]]]:
+    """Return (report id, paragraph number) of each paragraph in some chunks, by chunk; unknown ids are left out."""
+    table = schema.chunks.c
+    found = _rows(connection, select(table.id, table.report_id, table.spans), table.id, chunk_ids)
+    return {
+        chunk_id: list(dict.fromkeys((report_id, paragraph) for paragraph, *_ in json.loads(spans)))
+        for chunk_id, report_id, spans in found
+    }
 
 
 def report_chunks(connection: Connection, report_id: str) -> tuple[Chunk, ...]:

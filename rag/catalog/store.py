@@ -219,6 +219,11 @@ class Catalog:
         with self.database.reading() as connection:
             return read.chunks(connection, chunk_ids)
 
+    def paragraphs_of_chunks(self, chunk_ids: Iterable[str]) -> dict[str, list[tuple[str, int]]]:
+        """Return (report id, paragraph number) of each paragraph in some chunks, by chunk; unknown ids are left out."""
+        with self.database.reading() as connection:
+            return read.paragraphs_of_chunks(connection, chunk_ids)
+
     def report_chunks(self, report_id: str) -> tuple[Chunk, ...]:
         """Return a report's chunks in order."""
         with self.database.reading() as connection:

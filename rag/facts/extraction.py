@@ -55,11 +55,11 @@ def extract_facts(report: Report) -> tuple[StatedFact, ...]:
 
 def _facts_of_text(meta: ReportMeta, paragraph: Paragraph) -> Iterator[StatedFact]:
     folded = fold(paragraph.text)
-    figures = [figure for figure in parse_figures(paragraph.text) if states_something(folded, figure)]
+    figures = [figure for figure in parse_figures(paragraph.text, folded) if states_something(folded, figure)]
     if not figures:
         return
     known = Known()
-    for start, end in split_sentences(paragraph.text):
+    for start, end in split_sentences(paragraph.text, folded):
         inside = [_moved(figure, -start) for figure in figures if start <= figure.start < end]
         sentence = Sentence(meta, paragraph, folded[start:end], start, tuple(places(folded[start:end], inside)))
         carried = known if _goes_on(sentence, known) else Known()

@@ -18,7 +18,7 @@ from rag.generation.understanding import json_object
 from rag.generation.wording import failure_reason, reason, told
 from rag.questions import Question
 from rag.quotes import occurrences, prepare_quote
-from rag.retrieval import Corpus, Match, Passage, Retrieval, Retriever, Scope, Weighted
+from rag.retrieval import Corpus, Match, Passage, ReportText, Retrieval, Retriever, Scope, Weighted
 from rag.retrieval.matching import PassageMatcher, best_first, is_instruction
 from rag.survey import Evidence, Judgement, Predicate, candidates, judge_report, predicate_of, stance_towards
 from rag.survey.stance import Stance
@@ -175,7 +175,7 @@ class SurveyReview:
             meta = text.meta
             ruled = judge_report(predicate, _of_kinds(candidates(predicate, text), kinds))
             judged[meta.id] = (meta, ruled)
-            matches = _matches(_of_kinds(text.passages, kinds), retrieval.weighted, question)
+            matches = _matches(text, kinds, retrieval.weighted, question)
             if matches and (self._everything or _open(ruled, matches)):
                 case = self._case(question, meta, ruled, matches)
                 cases.extend([case] if case else [])
@@ -231,10 +231,12 @@ def _of_kinds(passages: Iterable[Passage], kinds: Sequence[SectionKind]) -> list
     return [passage for passage in passages if not kinds or passage.paragraph.section_kind in kinds]
 
 
-def _matches(passages: Sequence[Passage], weighted: Sequence[Weighted], question: Question) -> list[Match]:
+def _matches(
+    text: ReportText, kinds: Sequence[SectionKind], weighted: Sequence[Weighted], question: Question
+) -> list[Match]:
     matcher = PassageMatcher(weighted, question)
-    prospects = filter(None, map(matcher.prospect, passages))
-    return [match for match in best_first(prospects, matcher.matches) if not is_instruction(match.sentence.folded)]
+    found = best_first(matcher.prospects(text, kinds), matcher.matches)
+    return [match for match in found if not is_instruction(match.sentence.folded)]
 
 
 def _open(ruled: Judgement, matches: Sequence[Match]) -> bool:
@@ -303,9 +305,7 @@ def _evidence(
         offset = source.start + place[0]
         sentence = next(item for item in source.sentences if item.start <= offset < item.end or item.start >= offset)
         stance = stance_towards(predicate.focus, sentence.folded, source.passage.paragraph.section_kind)
-        matcher = PassageMatcher(weighted, question)
-        prospect = matcher.prospect(source.passage)
-        matches = matcher.matches(prospect) if prospect else []
+        matches = PassageMatcher(weighted, question).matches_in(source.passage)
         met = [match.coverage for match in matches if match.sentence == sentence]
         return Evidence(sentence, stance or Stance.AFFIRMS, max(met, default=0.0))
     return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
@@ -12,9 +13,9 @@ from rag import lexicon
 from rag.figures import Figure, parse_figures, states_figure
 from rag.questions import Concept, Question
 from rag.retrieval.passages import Passage, Sentence
-from rag.retrieval.report_text import PART, ReportText, bigrams
+from rag.retrieval.report_text import ReportText
 from rag.tables import cell_figures
-from rag.types import SectionKind
+from rag.types import ParagraphKind, SectionKind
 
 KIND_WEIGHT = {
     "lexicon": 1.0,
@@ -27,6 +28,8 @@ KIND_WEIGHT = {
 }
 SYNONYM = 0.95
 IMPLIED = 0.9
+PART = 0.5
+"""Share of a word's pairs of characters that makes a mention in part."""
 SOFT = 0.7
 ALL_CHARACTERS = SOFT * 0.7
 """Strength of a mention by all characters of a word, wherever they stand (红黄蓝 for 红色…黄色…蓝色)."""
@@ -122,9 +125,33 @@ def mention_strength(concept: Concept, folded: str) -> float:
     return 0.0
 
 
-def _at_most(concept: Concept, strength: float) -> float:
-    """Return the most that part of a text can mention a concept which the whole text mentions so strongly."""
-    return max(strength, ALL_CHARACTERS) if strength and _counts_in_part(concept) else strength
+def mention_strengths(concept: Concept, text: ReportText) -> dict[int, float]:
+    """Return what ``mention_strength`` gives for each statement of a report, by its place, where that is not 0."""
+    words = concept.words
+    if not words:
+        return {}
+    strengths: dict[int, float] = {}
+    if _counts_in_part(concept):
+        pairs = bigrams(words[0])
+        counts = Counter(place for pair in pairs for place in text.places_of([pair]))
+        if all(character in text.folded for character in words[0]):
+            everywhere = set.intersection(*(text.places_of([character]) for character in words[0]))
+            strengths = dict.fromkeys(everywhere, ALL_CHARACTERS)
+        for place, count in counts.items():
+            share = count / len(pairs)
+            if share >= PART:
+                strengths[place] = SOFT * share
+    for pattern in concept.stated:
+        strengths.update(dict.fromkeys(text.places_matching(pattern), IMPLIED))
+    strengths.update(dict.fromkeys(text.places_of(words[1:]), SYNONYM))
+    strengths.update(dict.fromkeys(text.places_of(words[:1]), 1.0))
+    return strengths
+
+
+@lru_cache(maxsize=4096)
+def bigrams(word: str) -> frozenset[str]:
+    """Return the pairs of neighbouring characters of a word."""
+    return frozenset(word[index : index + 2] for index in range(len(word) - 1))
 
 
 def _counts_in_part(concept: Concept) -> bool:
@@ -134,19 +161,26 @@ def _counts_in_part(concept: Concept) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Prospect:
-    """A passage that meets a question in part, before its sentences are looked at.
+    """A statement that meets a question in part, before its sentences are looked at.
 
     Attributes:
-        passage: The passage.
+        text: The report.
+        place: The statement's place in it.
         around: How strongly it mentions each concept, 0–1.
         least: How strongly each of its sentences counts as mentioning it at least, through its surroundings.
         most: None of its sentences scores more.
     """
 
-    passage: Passage
+    text: ReportText
+    place: int
     around: Sequence[float]
     least: Sequence[float]
     most: float
+
+    @property
+    def number(self) -> int:
+        """Its paragraph number."""
+        return self.text.row(self.place)[0]
 
 
 class PassageMatcher:
@@ -162,66 +196,81 @@ class PassageMatcher:
         self._concepts = [item.concept for item in weighted]
         self._weights = [item.weight for item in weighted]
         self._total = sum(self._weights)
+        self._counts_in_part = [bool(concept.words) and _counts_in_part(concept) for concept in self._concepts]
+        self._nothing = [0.0] * len(self._concepts)
         self._headings: dict[str, list[float]] = {}
-        self._meeting_headings: dict[str, bool] = {}
         self._form_at_most = (
             (FIGURE_BONUS if "number" in question.asked else 0.0)
             + (LISTING_BONUS if "list" in question.asked else 0.0)
             + TYPE_BONUS * len(TYPE_CUES.keys() & question.asked)
         )
-        self._words = tuple({word for concept in self._concepts for word in concept.words})
-        self._stated = tuple(pattern for concept in self._concepts if concept.words for pattern in concept.stated)
-        self._in_part = tuple(
-            concept.words[0] for concept in self._concepts if concept.words and _counts_in_part(concept)
-        )
 
-    def candidates(self, text: ReportText) -> list[Passage]:
-        """Return the statements of a report that may meet the question, by their own text or by their heading."""
-        return text.meeting(self._words, self._stated, self._in_part, self._heading_meets)
+    def prospects(self, text: ReportText, kinds: Collection[SectionKind] = ()) -> list[Prospect]:
+        """Return in order the statements of a report that meet the question, by their own text or by their heading.
 
-    def _heading_meets(self, heading: str) -> bool:
-        meets = self._meeting_headings.get(heading)
-        if meets is None:
-            meets = self._meeting_headings[heading] = any(self._above(heading))
-        return meets
-
-    def prospect(self, passage: Passage) -> Prospect | None:
-        """Tell how strongly a passage meets the question; None if neither it nor its heading does at all."""
+        Args:
+            text: The report.
+            kinds: Of sections of these kinds; none named: of all.
+        """
         if self._total <= 0:
-            return None
-        around = [mention_strength(concept, passage.folded) for concept in self._concepts]
-        above = self._above(passage.heading)
-        if not any(around) and not any(above):
-            return None
-        if passage.header and passage.header != passage.paragraph.text:
-            # A cell means what its row and its column say together.
-            around = [max(strength, heading) for strength, heading in zip(around, above, strict=True)]
-        least = [NEARBY * (near if near > heading else heading) for near, heading in zip(around, above, strict=True)]
-        return Prospect(passage, around, least, self._most(passage, around, least))
+            return []
+        around: dict[int, list[float]] = {}
+        for number, concept in enumerate(self._concepts):
+            for place, strength in mention_strengths(concept, text).items():
+                if place not in around:
+                    around[place] = self._nothing.copy()
+                around[place][number] = strength
+        above: dict[int, list[float]] = {}
+        known = self._headings
+        for heading, places in text.headings.items():
+            mentioned = known[heading] if heading in known else self._above(heading)
+            if mentioned is not self._nothing:
+                above.update(dict.fromkeys(places, mentioned))
+        return [
+            self._prospect(text, place, around.get(place, self._nothing), above.get(place, self._nothing))
+            for place in sorted(around.keys() | above.keys())
+            if not kinds or text.row(place)[-2] in kinds
+        ]
+
+    def _prospect(self, text: ReportText, place: int, around: Sequence[float], above: Sequence[float]) -> Prospect:
+        _, written, kind, *_, section_kind, header = text.row(place)
+        around, least = _with_heading(around, above, is_cell=bool(header) and header != written)
+        coverage = 0.0
+        for weight, near, nearby, in_part in zip(self._weights, around, least, self._counts_in_part, strict=True):
+            # Of a word met in part, one of the sentences may hold all characters.
+            own = ALL_CHARACTERS if in_part and 0 < near < ALL_CHARACTERS and not header else near
+            coverage += weight * (own if own > nearby else nearby)
+        by_form = self._form_at_most if any(around) else 0.0
+        most = coverage / self._total + by_form + _place_bonus(section_kind, kind, self._question) + ROUNDING
+        return Prospect(text, place, around, least, most)
 
     def matches(self, prospect: Prospect) -> list[Match]:
-        """Score every sentence of a passage."""
-        passage, around = prospect.passage, prospect.around
+        """Score every sentence of a statement."""
+        return self._matches(prospect.text.passage(prospect.place), prospect.around, prospect.least)
+
+    def matches_in(self, passage: Passage) -> list[Match]:
+        """Score every sentence of one passage; none if it doesn't meet the question."""
+        if self._total <= 0:
+            return []
+        around = [mention_strength(concept, passage.folded) for concept in self._concepts]
+        is_cell = bool(passage.header) and passage.header != passage.paragraph.text
+        return self._matches(passage, *_with_heading(around, self._above(passage.heading), is_cell=is_cell))
+
+    def _matches(self, passage: Passage, around: Sequence[float], least: Sequence[float]) -> list[Match]:
         scored = (
             (sentence, around if passage.header else self._own(sentence.folded, around))
             for sentence in passage.sentences
         )
-        return [match for sentence, own in scored if (match := self._match(sentence, own, prospect.least)) is not None]
-
-    def _most(self, passage: Passage, around: Sequence[float], least: Sequence[float]) -> float:
-        """Return what no sentence of a passage scores more than."""
-        own = around
-        if not passage.header:
-            own = [_at_most(concept, near) for concept, near in zip(self._concepts, around, strict=True)]
-        terms = zip(self._weights, own, least, strict=True)
-        coverage = sum(weight * max(strength, nearby) for weight, strength, nearby in terms) / self._total
-        by_form = self._form_at_most if any(own) else 0.0
-        return coverage + by_form + _place_bonus(passage, self._question) + ROUNDING
+        return [match for sentence, own in scored if (match := self._match(sentence, own, least)) is not None]
 
     def _above(self, heading: str) -> list[float]:
-        """Return how strongly a heading mentions each concept; many paragraphs share one."""
+        """Return how strongly a heading mentions each concept, ``_nothing`` itself if it mentions none.
+
+        Many paragraphs share one.
+        """
         if heading not in self._headings:
-            self._headings[heading] = [mention_strength(concept, heading) for concept in self._concepts]
+            mentioned = [mention_strength(concept, heading) for concept in self._concepts]
+            self._headings[heading] = mentioned if any(mentioned) else self._nothing
         return self._headings[heading]
 
     def _own(self, folded: str, around: Sequence[float]) -> list[float]:
@@ -242,11 +291,28 @@ class PassageMatcher:
         return Match(sentence, coverage, direct, coverage + _form(sentence, self._question, direct))
 
 
+def _with_heading(
+    around: Sequence[float], above: Sequence[float], *, is_cell: bool
+) -> tuple[Sequence[float], Sequence[float]]:
+    """Return how strongly a passage mentions each concept, and how strongly each sentence counts as doing so at least.
+
+    Args:
+        around: How strongly the passage's own text mentions each concept.
+        above: How strongly its heading does.
+        is_cell: It is a table row below the first: a cell means what its row and its column say together.
+    """
+    if is_cell:
+        around = [max(strength, heading) for strength, heading in zip(around, above, strict=True)]
+    least = [NEARBY * (near if near > heading else heading) for near, heading in zip(around, above, strict=True)]
+    return around, least
+
+
 def _form(sentence: Sentence, question: Question, direct: float) -> float:
     """What a sentence's form and place add: the kind of thing asked for, the section pointed at, done or planned."""
-    bonus = _place_bonus(sentence.passage, question)
+    paragraph = sentence.passage.paragraph
+    bonus = _place_bonus(paragraph.section_kind, paragraph.kind, question)
     if direct > 0:
-        if "number" in question.asked and _states_figure(sentence.text, sentence.passage.header):
+        if "number" in question.asked and _states_figure(sentence.text, sentence.folded, sentence.passage.header):
             bonus += FIGURE_BONUS
         if "list" in question.asked and LISTING.search(sentence.folded):
             bonus += LISTING_BONUS
@@ -256,28 +322,28 @@ def _form(sentence: Sentence, question: Question, direct: float) -> float:
     return bonus
 
 
-def _place_bonus(passage: Passage, question: Question) -> float:
+def _place_bonus(section_kind: str, kind: ParagraphKind, question: Question) -> float:
     bonus = 0.0
     if question.sections:
-        bonus += 0.2 if passage.paragraph.section_kind in question.sections else -0.1
-    elif passage.paragraph.section_kind is SectionKind.PLAN and not question.planned:
+        bonus += 0.2 if section_kind in question.sections else -0.1
+    elif section_kind == SectionKind.PLAN and not question.planned:
         bonus -= 0.08
-    if passage.paragraph.kind in ("heading", "title"):
+    if kind in ("heading", "title"):
         bonus -= 0.12
     return bonus
 
 
 def best_first(prospects: Iterable[Prospect], matches: Callable[[Prospect], Iterable[Match]]) -> Iterator[Match]:
-    """Yield the matches of passages best first, equal ones in the order of their passages and sentences.
+    """Yield the matches of statements best first, equal ones in the order of their statements and sentences.
 
-    A passage's sentences are looked at only when none that is known scores as much as one of them might.
+    A statement's sentences are looked at only when none that is known scores as much as one of them might.
 
     Args:
-        prospects: The passages.
+        prospects: The statements.
         matches: Scores the sentences of one.
     """
     in_order = list(prospects)
-    # Where scores are equal, passages come before sentences (-1 before 0): one of theirs may be the earlier one.
+    # Where scores are equal, statements come before sentences (-1 before 0): one of theirs may be the earlier one.
     queue = [(-prospect.most, -1, order, 0) for order, prospect in enumerate(in_order)]
     heapq.heapify(queue)
     found: dict[tuple[int, int], Match] = {}
@@ -311,17 +377,17 @@ class Matches(Iterable[Match]):
 
 def figures_of(sentence: Sentence) -> tuple[Figure, ...]:
     """Return the figures of a sentence; offsets count from the sentence's start."""
-    return _figures(sentence.text, sentence.passage.header)
+    return _figures(sentence.text, sentence.folded, sentence.passage.header)
 
 
 @lru_cache(maxsize=20_000)
-def _figures(text: str, header: str) -> tuple[Figure, ...]:
-    return cell_figures(text, header) if header and text != header else parse_figures(text)
+def _figures(text: str, folded: str, header: str) -> tuple[Figure, ...]:
+    return cell_figures(text, header) if header and text != header else parse_figures(text, folded)
 
 
 @lru_cache(maxsize=20_000)
-def _states_figure(text: str, header: str) -> bool:
-    return bool(_figures(text, header)) if header else states_figure(text)
+def _states_figure(text: str, folded: str, header: str) -> bool:
+    return bool(_figures(text, folded, header)) if header else states_figure(text, folded)
 
 
 def is_instruction(folded: str) -> bool:

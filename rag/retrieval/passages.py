@@ -81,7 +81,7 @@ class Passage:
         """Its sentences in order, without surrounding white space."""
         found = []
         whole = [(0, len(self.paragraph.text))]
-        for start, end in whole if self.header else split_sentences(self.paragraph.text):
+        for start, end in whole if self.header else split_sentences(self.paragraph.text, self.folded):
             text = self.paragraph.text[start:end]
             start += len(text) - len(text.lstrip())
             end -= len(text) - len(text.rstrip())

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import accumulate
 from operator import itemgetter
@@ -14,19 +13,13 @@ from rag.catalog import ParagraphRow, to_paragraph, to_path
 from rag.folding import fold
 from rag.retrieval.passages import STATEMENTS, Passage, folded_heading
 from rag.tables import with_headers
-from rag.types import ReportMeta
+from rag.types import ParagraphKind, ReportMeta
 
 BREAK = "\0"
 """Stands between statements; no word that is looked for holds one."""
 
-PART = 0.5
-"""Share of a word's pairs of characters that makes a mention in part."""
-
-
-@lru_cache(maxsize=4096)
-def bigrams(word: str) -> frozenset[str]:
-    """Return the pairs of neighbouring characters of a word."""
-    return frozenset(word[index : index + 2] for index in range(len(word) - 1))
+StatementRow = tuple[int, str, ParagraphKind, int | None, str, str, str]
+"""The columns of ``ParagraphRow``, and for a table row the table's first row, else an empty text."""
 
 
 class ReportText:
@@ -42,13 +35,15 @@ class ReportText:
     def __init__(self, meta: ReportMeta, rows: Iterable[ParagraphRow]) -> None:
         self.meta = meta
         # Plain tuples of plain values: the garbage collector leaves those alone, however many there are.
-        self._rows = [(*row, header) for row, header in with_headers(rows) if row.kind in STATEMENTS]
+        self._rows: list[StatementRow] = [
+            (*row, header) for row, header in with_headers(rows) if row.kind in STATEMENTS
+        ]
         self._made: dict[int, Passage] = {}
         self.folded = fold(BREAK.join([text for _, text, *_ in self._rows]))
 
     def prepare(self) -> None:
         """Work out what every question needs."""
-        _ = self._starts, self._headings
+        _ = self._starts, self.headings
 
     def __len__(self) -> int:
         """Return the number of statements."""
@@ -57,7 +52,7 @@ class ReportText:
     @property
     def passages(self) -> tuple[Passage, ...]:
         """All statements, in order."""
-        return tuple(map(self._passage, range(len(self))))
+        return tuple(map(self.passage, range(len(self))))
 
     def matching(self, words: Iterable[str], patterns: Sequence[re.Pattern[str]] = ()) -> list[Passage]:
         """Return the statements that hold a word, and all those that match a pattern, in order.
@@ -65,41 +60,12 @@ class ReportText:
         A pattern sees the statements joined, so it must not ask for a beginning or an end, and a statement may be
         among those returned by a match that goes on into the next.
         """
-        places = self._places_of(words)
-        places.update(place for pattern in patterns for place in self._places_matching(pattern))
-        return [self._passage(place) for place in sorted(places)]
+        places = self.places_of(words)
+        places.update(place for pattern in patterns for place in self._places_reached(pattern))
+        return [self.passage(place) for place in sorted(places)]
 
-    def meeting(
-        self,
-        words: Iterable[str],
-        patterns: Sequence[re.Pattern[str]],
-        in_part: Iterable[str],
-        heading_meets: Callable[[str], bool],
-    ) -> list[Passage]:
-        """Return in order the statements that hold a word or part of one, match a pattern, or whose heading will do.
-
-        Args:
-            words: Words to look for.
-            patterns: Patterns to look for.
-            in_part: Words of which half of the pairs of characters, or every character somewhere, are enough.
-            heading_meets: Tells whether a folded heading will do; asked once for each heading.
-        """
-        places = self._places_of(words)
-        places.update(place for pattern in patterns for place in self._places_matching(pattern))
-        places.update(place for word in in_part for place in self._places_in_part(word))
-        for heading, headed in self._headings.items():
-            if heading_meets(heading):
-                places.update(headed)
-        return [self._passage(place) for place in sorted(places)]
-
-    def _places_in_part(self, word: str) -> Iterator[int]:
-        pairs = bigrams(word)
-        counts = Counter(place for pair in pairs for place in self._places_of([pair]))
-        yield from (place for place, count in counts.items() if count >= PART * len(pairs))
-        yield from set.intersection(*(self._places_of([character]) for character in word))
-
-    def _places_of(self, words: Iterable[str]) -> set[int]:
-        """Return the statements that hold one of the words."""
+    def places_of(self, words: Iterable[str]) -> set[int]:
+        """Return the places, counted from 0, of the statements that hold one of the words."""
         places = set()
         for word in words:
             found = self.folded.find(word)
@@ -109,7 +75,11 @@ class ReportText:
                 found = self.folded.find(word, self._starts[place + 1])
         return places
 
-    def _places_matching(self, pattern: re.Pattern[str]) -> Iterator[int]:
+    def places_matching(self, pattern: re.Pattern[str]) -> list[int]:
+        """Return the places of the statements that match a pattern, which must not ask for a beginning or an end."""
+        return [place for place in self._places_reached(pattern) if pattern.search(self._statement(place))]
+
+    def _places_reached(self, pattern: re.Pattern[str]) -> Iterator[int]:
         start = 0
         while start < len(self.folded) and (match := pattern.search(self.folded, start)):
             place = bisect_right(self._starts, match.start()) - 1
@@ -123,8 +93,8 @@ class ReportText:
         return list(accumulate(lengths, initial=0))
 
     @cached_property
-    def _headings(self) -> dict[str, list[int]]:
-        """The statements under each folded heading."""
+    def headings(self) -> dict[str, list[int]]:
+        """The places of the statements under each folded heading."""
         found: dict[str, list[int]] = {}
         for place, (*_, path, _section_kind, header) in enumerate(self._rows):
             found.setdefault(_heading(path, header), []).append(place)
@@ -134,15 +104,22 @@ class ReportText:
         """Return the statement that is a paragraph of the report by its number; None if that is no statement."""
         place = bisect_left(self._rows, number, key=itemgetter(0))
         found = place < len(self) and self._rows[place][0] == number
-        return self._passage(place) if found else None
+        return self.passage(place) if found else None
 
-    def _passage(self, place: int) -> Passage:
+    def row(self, place: int) -> StatementRow:
+        """Return the statement at a place as stored."""
+        return self._rows[place]
+
+    def passage(self, place: int) -> Passage:
+        """Return the statement at a place."""
         if place not in self._made:
             number, text, kind, section, path, section_kind, header = self._rows[place]
-            row = ParagraphRow(number, text, kind, section, path, section_kind)
-            start = self._starts[place]
-            self._made[place] = Passage(self.meta, to_paragraph(row), header, self.folded[start : start + len(text)])
+            paragraph = to_paragraph(ParagraphRow(number, text, kind, section, path, section_kind))
+            self._made[place] = Passage(self.meta, paragraph, header, self._statement(place))
         return self._made[place]
+
+    def _statement(self, place: int) -> str:
+        return self.folded[self._starts[place] : self._starts[place + 1] - len(BREAK)]
 
 
 @lru_cache(maxsize=50_000)

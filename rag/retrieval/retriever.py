@@ -17,7 +17,6 @@ from rag.retrieval.matching import (
     Match,
     Matches,
     PassageMatcher,
-    Prospect,
     Weighted,
     best_first,
     is_instruction,
@@ -91,9 +90,9 @@ class Retriever:
         dense = self._places(searching.result())
         texts = self._texts(scope, [*dense, *lexical])
         matcher = PassageMatcher(weighted, question)
-        prospects = _prospects(matcher, texts.values(), kinds)
+        prospects = [prospect for text in texts.values() for prospect in matcher.prospects(text, kinds)]
         matches = Matches(best_first(prospects, lambda prospect: _telling(matcher.matches(prospect), question, scope)))
-        reach = {_place(prospect.passage): prospect.most for prospect in prospects}
+        reach = {(prospect.text.meta.id, prospect.number): prospect.most for prospect in prospects}
         best = list(islice(_distinct_places(matches), CANDIDATE_CHUNKS))
         ranking = fuse(
             [
@@ -144,12 +143,8 @@ class Retriever:
 
     def _places(self, hits: Sequence[Hit]) -> list[list[Place]]:
         """The paragraphs of each chunk found, chunk by chunk, best first."""
-        chunks = self._catalog.chunks([hit.chunk_id for hit in hits])
-        return [
-            list(dict.fromkeys((chunks[hit.chunk_id].report_id, span.paragraph) for span in chunks[hit.chunk_id].spans))
-            for hit in hits
-            if hit.chunk_id in chunks
-        ]
+        chunks = self._catalog.paragraphs_of_chunks([hit.chunk_id for hit in hits])
+        return [chunks[hit.chunk_id] for hit in hits if hit.chunk_id in chunks]
 
     def _texts(self, scope: Scope, groups: Sequence[Sequence[Place]]) -> dict[str, ReportText]:
         """Return the reports to look at closely, by id."""
@@ -158,16 +153,6 @@ class Retriever:
             found = {report_id for group in groups for report_id, _ in group}
             metas = [meta for meta in metas if meta.id in found]
         return {text.meta.id: text for text in self._corpus.texts(metas)}
-
-
-def _prospects(matcher: PassageMatcher, texts: Iterable[ReportText], kinds: Sequence[SectionKind]) -> list[Prospect]:
-    """Return the passages that meet the question, report by report."""
-    return [
-        prospect
-        for text in texts
-        for passage in matcher.candidates(text)
-        if (not kinds or passage.paragraph.section_kind in kinds) and (prospect := matcher.prospect(passage))
-    ]
 
 
 def _telling(matches: Iterable[Match], question: Question, scope: Scope) -> list[Match]:

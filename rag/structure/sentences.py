@@ -23,12 +23,16 @@ _BEFORE_FIRST_ITEM = "：:"
 _BEFORE_ITEM = "：:，,；;。"
 
 
-def split_sentences(text: str) -> list[tuple[int, int]]:
+def split_sentences(text: str, folded: str | None = None) -> list[tuple[int, int]]:
     """Cut ``text`` into sentences; the spans are contiguous and cover it.
 
     A sentence ends at 。！？； or their half-width forms, and before 一是, 二是, … of an enumeration; closing quotation
     marks and brackets, and white space, stay with the sentence before them. There is no cut inside quotation marks,
     brackets, title marks or a number.
+
+    Args:
+        text: The paragraph.
+        folded: The same, folded, where that is known already.
     """
     protected = protected_spans(text)
     starts = [start for start, _ in protected]
@@ -38,7 +42,8 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
         index = bisect_right(starts, position - 1) - 1
         return index < 0 or position >= protected[index][1]
 
-    cuts = {cut for cut in _ends(text) if is_free(cut)} | {cut for cut in _items(text) if is_free(cut)}
+    items = _items(text, fold(text) if folded is None else folded)
+    cuts = {cut for cut in _ends(text) if is_free(cut)} | {cut for cut in items if is_free(cut)}
     borders = [0, *sorted(cut for cut in cuts if 0 < cut < len(text)), len(text)]
     return [(start, end) for start, end in zip(borders, borders[1:], strict=False) if end > start]
 
@@ -112,11 +117,11 @@ def _is_half_width_end(text: str, index: int) -> bool:
     return not before.isascii() and not before.isdigit() and not (after.isascii() and after.isalnum()) and after != "."
 
 
-def _items(text: str) -> list[int]:
+def _items(text: str, folded: str) -> list[int]:
     """Return where 二是, 三是, … begin after a comma or colon, and 一是 after a colon."""
     positions: list[int] = []
     begun = False
-    for match in _ENUMERATION.finditer(fold(text)):
+    for match in _ENUMERATION.finditer(folded):
         first = bool(_FIRST_ITEM.match(match[0])) and not match[0].startswith("一十")
         before = text[: match.start()].rstrip()[-1:]
         if before and before in (_BEFORE_FIRST_ITEM if first else _BEFORE_ITEM) and (first or begun):
