@@ -3,7 +3,7 @@ import os
 from pathlib import Path
 
 import pytest
-from fault_tally import TALLIES
+from fault_tally import TALLIES, count_fault
 from postgres_server import catalog_url, postgres_server  # noqa: F401 - fixtures
 
 from rag.types import Paragraph, ReportMeta, SectionKind
@@ -46,6 +46,18 @@ def tell():
         return Told(meta, paragraphs)
 
     return make
+
+
+def pytest_sessionfinish(session):
+    """Hand what the fault tests tried and lost in a process of pytest-xdist's on to the one that prints it."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["faults"] = {fault: (tally.tries, tally.losses) for fault, tally in TALLIES.items()}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    for fault, (tries, losses) in getattr(node, "workeroutput", {}).get("faults", {}).items():
+        count_fault(fault, tries=tries, losses=losses)
 
 
 def pytest_terminal_summary(terminalreporter):
