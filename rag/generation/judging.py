@@ -235,7 +235,7 @@ def _matches(
     text: ReportText, kinds: Sequence[SectionKind], weighted: Sequence[Weighted], question: Question
 ) -> list[Match]:
     matcher = PassageMatcher(weighted, question)
-    found = best_first(matcher.prospects(text, kinds), matcher.matches)
+    found = best_first(matcher.prospects(text, kinds), matcher)
     return [match for match in found if not is_instruction(match.sentence.folded)]
 
 

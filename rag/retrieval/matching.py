@@ -183,6 +183,23 @@ class Prospect:
         return self.text.row(self.place)[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A sentence with what it meets of a question, before its form is looked at.
+
+    Attributes:
+        sentence: The sentence.
+        coverage: As in ``Match``.
+        direct: As in ``Match``.
+        most: It does not score more.
+    """
+
+    sentence: Sentence
+    coverage: float
+    direct: float
+    most: float
+
+
 class PassageMatcher:
     """Scores the sentences of passages by one question's concepts.
 
@@ -244,9 +261,14 @@ class PassageMatcher:
         most = coverage / self._total + by_form + _place_bonus(section_kind, kind, self._question) + ROUNDING
         return Prospect(text, place, around, least, most)
 
-    def matches(self, prospect: Prospect) -> list[Match]:
-        """Score every sentence of a statement."""
-        return self._matches(prospect.text.passage(prospect.place), prospect.around, prospect.least)
+    def met_by(self, prospect: Prospect) -> list[Met]:
+        """Tell of every sentence of a statement how much of the question it meets; those that meet nothing are out."""
+        return self._met(prospect.text.passage(prospect.place), prospect.around, prospect.least)
+
+    def match(self, met: Met) -> Match:
+        """Score a sentence."""
+        score = met.coverage + _form(met.sentence, self._question, met.direct)
+        return Match(met.sentence, met.coverage, met.direct, score)
 
     def matches_in(self, passage: Passage) -> list[Match]:
         """Score every sentence of one passage; none if it doesn't meet the question."""
@@ -254,14 +276,25 @@ class PassageMatcher:
             return []
         around = [mention_strength(concept, passage.folded) for concept in self._concepts]
         is_cell = bool(passage.header) and passage.header != passage.paragraph.text
-        return self._matches(passage, *_with_heading(around, self._above(passage.heading), is_cell=is_cell))
+        return [
+            self.match(met)
+            for met in self._met(passage, *_with_heading(around, self._above(passage.heading), is_cell=is_cell))
+        ]
 
-    def _matches(self, passage: Passage, around: Sequence[float], least: Sequence[float]) -> list[Match]:
-        scored = (
-            (sentence, around if passage.header else self._own(sentence.folded, around))
-            for sentence in passage.sentences
-        )
-        return [match for sentence, own in scored if (match := self._match(sentence, own, least)) is not None]
+    def _met(self, passage: Passage, around: Sequence[float], least: Sequence[float]) -> list[Met]:
+        place_bonus = _place_bonus(passage.paragraph.section_kind, passage.paragraph.kind, self._question)
+        found = []
+        for sentence in passage.sentences:
+            own = around if passage.header else self._own(sentence.folded, around)
+            coverage = direct = 0.0
+            for weight, strength, nearby in zip(self._weights, own, least, strict=True):
+                coverage += weight * max(strength, nearby)
+                direct += weight * strength
+            coverage, direct = coverage / self._total, direct / self._total
+            if coverage > 0:
+                most = coverage + (self._form_at_most if direct > 0 else 0.0) + place_bonus + ROUNDING
+                found.append(Met(sentence, coverage, direct, most))
+        return found
 
     def _above(self, heading: str) -> list[float]:
         """Return how strongly a heading mentions each concept, ``_nothing`` itself if it mentions none.
@@ -279,16 +312,6 @@ class PassageMatcher:
             mention_strength(concept, folded) if near else 0.0
             for concept, near in zip(self._concepts, around, strict=True)
         ]
-
-    def _match(self, sentence: Sentence, own: Sequence[float], least: Sequence[float]) -> Match | None:
-        coverage = direct = 0.0
-        for weight, strength, nearby in zip(self._weights, own, least, strict=True):
-            coverage += weight * max(strength, nearby)
-            direct += weight * strength
-        coverage, direct = coverage / self._total, direct / self._total
-        if coverage <= 0:
-            return None
-        return Match(sentence, coverage, direct, coverage + _form(sentence, self._question, direct))
 
 
 def _with_heading(
@@ -333,28 +356,34 @@ def _place_bonus(section_kind: str, kind: ParagraphKind, question: Question) -> 
     return bonus
 
 
-def best_first(prospects: Iterable[Prospect], matches: Callable[[Prospect], Iterable[Match]]) -> Iterator[Match]:
+def best_first(prospects: Iterable[Prospect], matcher: PassageMatcher) -> Iterator[Match]:
     """Yield the matches of statements best first, equal ones in the order of their statements and sentences.
 
-    A statement's sentences are looked at only when none that is known scores as much as one of them might.
+    A statement's sentences are looked at only when none that is known scores as much as one of them might, and so is
+    the form of a sentence.
 
     Args:
         prospects: The statements.
-        matches: Scores the sentences of one.
+        matcher: What they are prospects of.
     """
     in_order = list(prospects)
-    # Where scores are equal, statements come before sentences (-1 before 0): one of theirs may be the earlier one.
-    queue = [(-prospect.most, -1, order, 0) for order, prospect in enumerate(in_order)]
+    # Where scores are equal, what is not known comes before what is: it may be, or hold, the one that stands earlier.
+    statement, sentence, known = range(3)
+    queue = [(-prospect.most, statement, order, 0) for order, prospect in enumerate(in_order)]
     heapq.heapify(queue)
+    met: dict[tuple[int, int], Met] = {}
     found: dict[tuple[int, int], Match] = {}
     while queue:
         _, kind, order, place = heapq.heappop(queue)
-        if kind == 0:
+        if kind == known:
             yield found.pop((order, place))
-            continue
-        for place, match in enumerate(matches(in_order[order])):
-            found[order, place] = match
-            heapq.heappush(queue, (-match.score, 0, order, place))
+        elif kind == sentence:
+            match = found[order, place] = matcher.match(met.pop((order, place)))
+            heapq.heappush(queue, (-match.score, known, order, place))
+        else:
+            for place, item in enumerate(matcher.met_by(in_order[order])):
+                met[order, place] = item
+                heapq.heappush(queue, (-item.most, sentence, order, place))
 
 
 class Matches(Iterable[Match]):

@@ -91,7 +91,7 @@ class Retriever:
         texts = self._texts(scope, [*dense, *lexical])
         matcher = PassageMatcher(weighted, question)
         prospects = [prospect for text in texts.values() for prospect in matcher.prospects(text, kinds)]
-        matches = Matches(best_first(prospects, lambda prospect: _telling(matcher.matches(prospect), question, scope)))
+        matches = Matches(match for match in best_first(prospects, matcher) if _tells(match, question, scope))
         reach = {(prospect.text.meta.id, prospect.number): prospect.most for prospect in prospects}
         best = list(islice(_distinct_places(matches), CANDIDATE_CHUNKS))
         ranking = fuse(
@@ -155,14 +155,11 @@ class Retriever:
         return {text.meta.id: text for text in self._corpus.texts(metas)}
 
 
-def _telling(matches: Iterable[Match], question: Question, scope: Scope) -> list[Match]:
-    """Leave out what addresses the reader's software, and what does not name the year that no report is about."""
-    return [
-        match
-        for match in matches
-        if not is_instruction(match.sentence.folded)
-        and (question.route is Route.COMPARE or _names_a_year(match, scope.absent_years))
-    ]
+def _tells(match: Match, question: Question, scope: Scope) -> bool:
+    """Tell whether a sentence is for people, and names the year where no report is about it."""
+    return not is_instruction(match.sentence.folded) and (
+        question.route is Route.COMPARE or _names_a_year(match, scope.absent_years)
+    )
 
 
 def _inside_order(
