@@ -27,23 +27,24 @@ class _Kept:
 
     Attributes:
         table: The vectors.
-        reports: Report ids, each once.
-        codes: Position in ``reports`` of each row's, shape (n,).
+        reports: Report ids, each with its number.
+        codes: The number of each row's report, shape (n,).
     """
 
     table: VectorTable
-    reports: tuple[str, ...]
+    reports: dict[str, int]
     codes: NDArray[np.intp]
 
     @classmethod
     def of(cls, table: VectorTable) -> _Kept:
         reports, codes = np.unique(table.report_ids, return_inverse=True)
-        return cls(table, tuple(reports.tolist()), codes)
+        return cls(table, {report_id: number for number, report_id in enumerate(reports.tolist())}, codes)
 
     def within(self, report_ids: Collection[str]) -> VectorRows:
         """Return the rows of some reports, found by their numbers, without comparing each row's id."""
-        wanted = np.array([report_id in report_ids for report_id in self.reports], dtype=bool)
-        return VectorRows(self.table, np.flatnonzero(wanted[self.codes] if len(wanted) else wanted))
+        wanted = np.zeros(len(self.reports), dtype=bool)
+        wanted[[self.reports[report_id] for report_id in report_ids if report_id in self.reports]] = True
+        return VectorRows(self.table, np.flatnonzero(wanted[self.codes]))
 
 
 class VectorCache:
@@ -65,10 +66,10 @@ class VectorCache:
         """
         with self._lock:
             self._follow(connection)
-            dimension = int(read.meta_value(connection, "dimension") or 1)
-            if self._kept is None and report_ids is not None and not self._worth_keeping():
-                return VectorRows(read.vectors(connection, dimension, report_ids))
             if self._kept is None:
+                dimension = int(read.meta_value(connection, "dimension") or 1)
+                if report_ids is not None and not self._worth_keeping():
+                    return VectorRows(read.vectors(connection, dimension, report_ids))
                 self._kept = _Kept.of(read.vectors(connection, dimension))
             kept = self._kept
         return VectorRows(kept.table) if report_ids is None else kept.within(report_ids)

@@ -42,15 +42,15 @@ class LexicalIndex:
     Attributes:
         changed: Change counter of the catalog it was built from.
         ids: Chunk ids, shape (n,).
-        reports: Report ids, each once.
-        report_codes: Position in ``reports``, shape (n,).
+        reports: Report ids, each with its number.
+        report_codes: The number of each chunk's report, shape (n,).
         kind_codes: Position of the section kind among ``SectionKind``, shape (n,).
         scores: The BM25 matrix; None when there is no chunk.
     """
 
     changed: int
     ids: NDArray[np.str_]
-    reports: tuple[str, ...]
+    reports: dict[str, int]
     report_codes: NDArray[np.int32]
     kind_codes: NDArray[np.int8]
     scores: Any
@@ -91,8 +91,8 @@ class LexicalIndex:
         """Return which rows are of the reports and of the kinds, shape (n,)."""
         mask = np.ones(len(self.ids), dtype=bool)
         if report_ids is not None:
-            wanted = set(report_ids)
-            allowed = np.array([report_id in wanted for report_id in self.reports], dtype=bool)
+            allowed = np.zeros(len(self.reports), dtype=bool)
+            allowed[[self.reports[report_id] for report_id in report_ids if report_id in self.reports]] = True
             mask = allowed[self.report_codes]
         if section_kinds:
             mask = mask & np.isin(self.kind_codes, [_KINDS.index(kind.value) for kind in section_kinds])
@@ -135,7 +135,7 @@ class Builder:
         return LexicalIndex(
             changed=self._changed,
             ids=np.array(self.ids, dtype=np.str_),
-            reports=tuple(self._reports),
+            reports=self._reports,
             report_codes=np.array(self._report_codes, dtype=np.int32),
             kind_codes=np.array(self._kind_codes, dtype=np.int8),
             scores=scores,
@@ -199,7 +199,7 @@ def save(index: LexicalIndex, folder: Path) -> None:
     folder.mkdir()
     for name in ("ids", "report_codes", "kind_codes"):
         np.save(folder / f"{name}.npy", getattr(index, name))
-    (folder / "reports.json").write_text(json.dumps(index.reports), encoding="utf-8")
+    (folder / "reports.json").write_text(json.dumps(list(index.reports)), encoding="utf-8")
     if index.scores is not None:
         index.scores.save(folder, show_progress=False)
 
@@ -249,10 +249,11 @@ def _read_arrays(folder: Path, state: IndexState) -> LexicalIndex:
     )
     if {len(ids), len(report_codes), len(kind_codes)} != {state.rows}:
         raise ValueError(f"{len(ids)} rows instead of {state.rows}")
+    reports = json.loads((folder / "reports.json").read_text(encoding="utf-8"))
     return LexicalIndex(
         changed=state.changed,
         ids=ids,
-        reports=tuple(json.loads((folder / "reports.json").read_text(encoding="utf-8"))),
+        reports={report_id: number for number, report_id in enumerate(reports)},
         report_codes=report_codes,
         kind_codes=kind_codes,
         scores=bm25s.BM25.load(folder, mmap=True, show_progress=False) if state.rows else None,
