@@ -25,8 +25,10 @@ demo: $(VENV)/.installed
 	$(BIN)/python -m rag ask "$(QUESTION_ZH)" --store $(DEMO_STORE)
 	$(BIN)/python -m rag ask "$(QUESTION_EN)" --store $(DEMO_STORE)
 
+# Side by side, the tests of a file in one process, where they share what they set up.
+TEST_PROCESSES ?= 2
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
