@@ -54,7 +54,7 @@ fuzz: $(VENV)/.installed
 	$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 screenshots: $(VENV)/.installed
-	$(BIN)/python benchmarks/screenshots.py --store $(DEMO_STORE)
+	$(BIN)/python -m benchmarks.screenshots --store $(DEMO_STORE)
 
 clean:
 	rm -rf $(VENV) $(DEMO_STORE) .mypy_cache .ruff_cache .pytest_cache

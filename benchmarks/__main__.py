@@ -12,14 +12,14 @@ STORE = ROOT / "vectorstore" / "demo"
 
 COMMANDS = (
     ("Sample corpus into the store", ["ingest.py", "data/reports", "--store", str(STORE)]),
-    ("Embedding against the bundled package's own engine", ["benchmarks/embedding_speed.py"]),
-    ("Ingest against embedding the same chunks alone", ["benchmarks/ingest_overhead.py", "data/reports"]),
-    ("Answers while an upload is taken in", ["benchmarks/upload_latency.py"]),
-    ("Answer against embedding its question", ["benchmarks/answer_time.py", "--store", str(STORE)]),
+    ("Embedding against the bundled package's own engine", ["-m", "benchmarks.embedding_speed"]),
+    ("Ingest against embedding the same chunks alone", ["-m", "benchmarks.ingest_overhead", "data/reports"]),
+    ("Answers while an upload is taken in", ["-m", "benchmarks.upload_latency"]),
+    ("Answer against embedding its question", ["-m", "benchmarks.answer_time", "--store", str(STORE)]),
     ("Time, memory and disk at 100, 1,000 and 10,000 reports", ["-m", "benchmarks.survey_scale"]),
     ("Passage answers at 1,000, 10,000 and 100,000 chunks", ["-m", "benchmarks.passage_scale"]),
-    ("Twenty users asking at once", ["benchmarks/load.py", "--store", str(STORE)]),
-    ("First words of a chat model beyond its own time", ["benchmarks/first_token.py", "--store", str(STORE)]),
+    ("Twenty users asking at once", ["-m", "benchmarks.load", "--store", str(STORE)]),
+    ("First words of a chat model beyond its own time", ["-m", "benchmarks.first_token", "--store", str(STORE)]),
     (
         "Evidence found, beside two plain designs",
         ["evaluate.py", "data/gold/sample.jsonl", "--store", str(STORE), "--baselines"],

@@ -1,6 +1,6 @@
 """Median time of an answer without a chat model, beside embedding its question alone, in one run.
 
-Run it with ``python benchmarks/answer_time.py --store DIR [--gold FILE]``; exits 1 when an answer takes over four times
+Run it with ``python -m benchmarks.answer_time --store DIR [--gold FILE]``; exits 1 when an answer takes over four times
 as long as the embedding.
 """
 
@@ -13,11 +13,10 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from rag.pipeline import Rag
+from rag.settings import load_settings
 
-from rag.pipeline import Rag  # noqa: E402 - the path has to be set first
-from rag.settings import load_settings  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 TARGET = 4.0
 

@@ -1,6 +1,6 @@
 """Embedding speed: ours against the bundled package's own engine, same chunks, same run, alternating.
 
-Run it with ``python benchmarks/embedding_speed.py [--rounds N] [--reports DIR]``.
+Run it with ``python -m benchmarks.embedding_speed [--rounds N] [--reports DIR]``.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from rag.embedding import load_embedder
+from rag.embedding.bundled import unpacked_model
+from rag.embedding.device import choose_device, choose_precision
+from rag.settings import load_settings
+
 Result = TypeVar("Result")
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from rag.embedding import load_embedder  # noqa: E402 - the path has to be set first
-from rag.embedding.bundled import unpacked_model  # noqa: E402
-from rag.embedding.device import choose_device, choose_precision  # noqa: E402
-from rag.settings import load_settings  # noqa: E402
 
 CHUNK_CHARACTERS = 330
 QUESTION = "哪些街道不具备行政执法权利？？"

@@ -1,6 +1,6 @@
 """Time to a chat model's first words beyond the model's own time, over real HTTP from a scripted server.
 
-Run it with ``python benchmarks/first_token.py --store DIR [--gold FILE]``.
+Run it with ``python -m benchmarks.first_token --store DIR [--gold FILE]``.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from rag.pipeline import Rag
+from rag.settings import load_settings
+from tests.scripted_server import Reply, ScriptedServer
 
-from rag.pipeline import Rag  # noqa: E402 - the path has to be set first
-from rag.settings import load_settings  # noqa: E402
-from tests.scripted_server import Reply, ScriptedServer  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 TARGET_MS = 150.0
 MODEL_S = 0.3

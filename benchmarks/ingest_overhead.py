@@ -1,4 +1,4 @@
-"""What ingest adds to the embedding itself: ``python benchmarks/ingest_overhead.py [PATH…] [--rounds N]``.
+"""What ingest adds to the embedding itself: ``python -m benchmarks.ingest_overhead [PATH…] [--rounds N]``.
 
 Embeds the chunks of the given reports alone, as one list, then ingests the same reports into a new store, then ingests
 them again unchanged. The model is loaded before either is timed. Prints the times, both ratios, and embedding's share

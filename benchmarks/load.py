@@ -1,6 +1,6 @@
 """Many users asking at once, by Locust over loopback: errors, median, 95th percentile, and whether memory stays flat.
 
-Run it with ``python benchmarks/load.py --store DIR [--users 20] [--seconds 120]``. One user's times are measured first,
+Run it with ``python -m benchmarks.load --store DIR [--users 20] [--seconds 120]``. One user's times are measured first,
 in the same run; the ratio to them is what to compare between machines.
 """
 

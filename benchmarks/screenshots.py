@@ -1,7 +1,7 @@
 """Take the README's screenshots of the chat page: light, dark, and as wide as a phone.
 
-    python benchmarks/screenshots.py --store DIR        (serves the store itself)
-    python benchmarks/screenshots.py --url http://127.0.0.1:7860 --out docs
+    python -m benchmarks.screenshots --store DIR        (serves the store itself)
+    python -m benchmarks.screenshots --url http://127.0.0.1:7860 --out docs
 
 Needs Chromium; another browser is named with --browser.
 """
@@ -17,8 +17,6 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 from playwright.sync_api import Error as BrowserError
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.load import serve
 

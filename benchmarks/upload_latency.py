@@ -1,4 +1,4 @@
-"""How much longer an answer takes while an upload is taken in: ``python benchmarks/upload_latency.py [--questions N]``.
+"""How much longer an answer takes while an upload is taken in: ``python -m benchmarks.upload_latency [--questions N]``.
 
 Opens a store as the web application does, asks, then asks the same while a large report is uploaded, read and embedded.
 Prints both medians, the longest answers, and their ratios.
@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from rag.pipeline import Rag
+from rag.settings import load_settings
+from rag.uploads import Upload
 
-from rag.pipeline import Rag  # noqa: E402 - the path has to be set first
-from rag.settings import load_settings  # noqa: E402
-from rag.uploads import Upload  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 QUESTION = "哪些街道不具备行政执法权？"
 LINES = 150
