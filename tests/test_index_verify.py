@@ -8,6 +8,7 @@ from stored_reports import EMBEDDER, stored_report
 
 from rag.catalog import BuiltWith, Catalog
 from rag.index import Index
+from rag.index.collection import ChromaProcess
 from rag.types import Hit
 
 
@@ -71,6 +72,62 @@ def test_rows_that_are_stored_but_not_found_are_told_and_mended(catalog, monkeyp
         monkeypatch.setattr(type(collection), "nearest", without)
         assert index.verify().problems == ("vector index: 1 rows are stored but not found by a question",)
         index.rebuild()
+        assert index.verify().problems == ()
+
+
+@pytest.fixture
+def chroma_without(monkeypatch):
+    """Return a function that has Chroma not find a row, as happens where its graph does not lead to it."""
+    hidden = set()
+    ask = ChromaProcess.ask
+
+    def without(self, seconds, method, *arguments, patience=-1):
+        answer = ask(self, seconds, method, *arguments, patience=patience)
+        if method != "query":
+            return answer
+        return [[found for found in hits if found[0] not in hidden] for hits in answer]
+
+    monkeypatch.setattr(ChromaProcess, "ask", without)
+    return hidden.add
+
+
+def found_by(index, table, row, **filters):
+    return [hit.chunk_id for hit in index._vector.search(table.matrix[row], 3, patience=10, **filters)]
+
+
+def test_a_row_that_chroma_does_not_find_is_found_beside_it(catalog, chroma_without):
+    table = catalog.vectors()
+    lost, kind = str(table.ids[3]), str(table.section_kinds[3])
+    chroma_without(lost)
+    with Index.open(catalog, owner=True) as index:
+        index.sync()
+        assert found_by(index, table, 3)[0] == lost
+        assert found_by(index, table, 3, section_kinds=[kind])[0] == lost
+        assert lost not in found_by(index, table, 3, section_kinds=["another"])
+        assert found_by(index, table, 5)[0] == table.ids[5]
+        assert index.verify().problems == ()
+    with Index.open(catalog, owner=True) as index:  # what is known of it outlives the process
+        assert found_by(index, table, 3)[0] == lost
+        assert index.verify().problems == ()
+        catalog.put_report(stored_report("new.txt", "新来的一句话。"))
+        index.sync()
+        assert found_by(index, table, 3)[0] == lost
+        catalog.remove_file(f"/reports/{catalog.metas()[str(table.report_ids[3])].source}")
+        index.sync()
+        assert index._vector._collection.strays == ()
+        assert lost not in found_by(index, table, 3)
+        assert index.verify().problems == ()
+
+
+def test_rows_cut_off_by_later_ones_are_looked_for_when_the_rows_have_grown_by_half(catalog, chroma_without):
+    with Index.open(catalog, owner=True) as index:
+        index.sync()
+        lost = str(catalog.vectors().ids[3])
+        chroma_without(lost)
+        for number in range(10):
+            catalog.put_report(stored_report(f"later {number}.txt", f"后来的第{number}句话。", f"第{number}处不足。"))
+        index.sync()
+        assert index._vector._collection.strays == (lost,)
         assert index.verify().problems == ()
 
 

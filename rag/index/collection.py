@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rag.child_process import ChildDied, ChildProcess
 from rag.errors import StoreError
+from rag.index.chroma import Rows
 from rag.index.failure import Busy, CollectionFailed
 from rag.types import Hit
 
@@ -26,7 +27,7 @@ _ASK_S = 10.0
 
 _CLOSE_S = 60.0
 
-_PAUSE_S = 0.001
+PAUSE_S = 0.001
 """Rest between two batches, in which a waiting question gets its turn."""
 
 
@@ -106,6 +107,12 @@ class Collection:
     def __init__(self, process: ChromaProcess, name: str) -> None:
         self.process = process
         self.name = name
+        self._strays: dict[str, tuple[NDArray[np.float32], str]] = {}
+
+    @property
+    def strays(self) -> tuple[str, ...]:
+        """Ids of the rows that Chroma holds and does not find; a question looks at each of them besides."""
+        return tuple(self._strays)
 
     def make(self) -> None:
         """Make it."""
@@ -121,18 +128,33 @@ class Collection:
             rows = slice(start, start + BATCH)
             batch = (self.name, list(ids[rows]), np.ascontiguousarray(matrix[rows]), list(fields[rows]))
             self.process.ask(_WRITE_S, "upsert", *batch)
-            time.sleep(_PAUSE_S)
+            self._forget_strays(ids[rows])
+            time.sleep(PAUSE_S)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete rows; unknown ids are passed over."""
         for start in range(0, len(ids), BATCH):
             self.process.ask(_WRITE_S, "delete", self.name, list(ids[start : start + BATCH]))
+        self._forget_strays(ids)
 
-    def open(self) -> None:
-        """Wait until it is open and has answered a question; the first one reads the whole index."""
+    def _forget_strays(self, ids: Sequence[str]) -> None:
+        self._strays = {stray: row for stray, row in self._strays.items() if stray not in set(ids)}
+
+    def open(self, strays: Sequence[str]) -> None:
+        """Wait until it is open and has answered a question; the first one reads the whole index.
+
+        Args:
+            strays: Ids of the rows that it is known not to find.
+        """
+        self.know_strays(strays)
         _, matrix, _ = self.process.ask(_OPEN_S, "rows", self.name, 0, 1)
         if len(matrix):
             self.process.ask(_OPEN_S, "query", self.name, matrix, 1, [])
+
+    def know_strays(self, ids: Sequence[str]) -> None:
+        """Have each question look at the rows with some ids too, since Chroma does not find them."""
+        rows = [row for batch in self.rows_of(ids) for row in zip(*batch, strict=True)]
+        self._strays = {chunk_id: (vector, str(fields.get("section_kind"))) for chunk_id, vector, fields in rows}
 
     def query(
         self, vector: NDArray[np.float32], k: int, section_kinds: Sequence[str] = (), *, patience: float = -1
@@ -143,16 +165,41 @@ class Collection:
             Busy: a write was under way for longer than ``patience`` seconds.
             CollectionFailed: it cannot be asked any more.
         """
-        question = (self.name, vector[None, :], k, list(section_kinds))
-        (found,) = self.process.ask(_ASK_S, "query", *question, patience=patience)
-        return [Hit(chunk_id, score) for chunk_id, score in found]
+        (hits,) = self._nearest(vector[None, :], k, section_kinds, _ASK_S, patience)
+        return hits
 
     def nearest(self, matrix: NDArray[np.float32], k: int) -> list[list[Hit]]:
         """Return the nearest rows to each of several vectors."""
-        found = self.process.ask(_READ_S, "query", self.name, matrix, k, [])
-        return [[Hit(chunk_id, score) for chunk_id, score in hits] for hits in found]
+        return self._nearest(matrix, k, (), _READ_S)
 
-    def rows(self) -> Iterator[tuple[list[str], NDArray[np.float32], list[dict[str, Any]]]]:
+    def _nearest(
+        self, matrix: NDArray[np.float32], k: int, section_kinds: Sequence[str], seconds: float, patience: float = -1
+    ) -> list[list[Hit]]:
+        found = self.process.ask(seconds, "query", self.name, matrix, k, list(section_kinds), patience=patience)
+        hits = [[Hit(chunk_id, score) for chunk_id, score in some] for some in found]
+        strays = [
+            (stray, vector)
+            for stray, (vector, kind) in self._strays.items()
+            if not section_kinds or kind in section_kinds
+        ]
+        return [_with_strays(some, strays, vector, k) for some, vector in zip(hits, matrix, strict=True)]
+
+    def rows(self) -> Iterator[Rows]:
         """Yield (ids, vectors, filter fields) of everything, batch by batch."""
         for start in range(0, self.count(), BATCH):
             yield self.process.ask(_READ_S, "rows", self.name, start, BATCH)
+
+    def rows_of(self, ids: Sequence[str]) -> Iterator[Rows]:
+        """Yield (ids, vectors, filter fields) of the rows with some ids; unknown ids are passed over."""
+        for start in range(0, len(ids), BATCH):
+            yield self.process.ask(_READ_S, "rows_of", self.name, list(ids[start : start + BATCH]))
+
+
+def _with_strays(
+    hits: list[Hit], strays: Sequence[tuple[str, NDArray[np.float32]]], vector: NDArray[np.float32], k: int
+) -> list[Hit]:
+    if not strays:
+        return hits
+    known = {hit.chunk_id for hit in hits}
+    hits = hits + [Hit(stray, float(row @ vector)) for stray, row in strays if stray not in known]
+    return sorted(hits, key=lambda hit: -hit.score)[:k]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import Any
 
 from rag.catalog import Lock
@@ -67,7 +69,14 @@ class VectorServer:
         """
         for number, metadata in sorted(self._numbered().items(), reverse=True):
             if isinstance(changed := metadata.get("changed"), int):
-                return IndexState(f"{self._prefix}{number}", self._catalog_id, changed, int(metadata.get("rows", 0)))
+                return IndexState(
+                    f"{self._prefix}{number}",
+                    self._catalog_id,
+                    changed,
+                    int(metadata.get("rows", 0)),
+                    tuple(json.loads(metadata.get("strays", "[]"))),
+                    int(metadata.get("looked_through", 0)),
+                )
         return None
 
     def trouble(self, state: IndexState) -> str:
@@ -93,7 +102,8 @@ class VectorServer:
 
     def record(self, state: IndexState, collection: Collection) -> None:
         """Note what an index stands for; a new one is the one in use from then on."""
-        noted = {"changed": state.changed, "rows": state.rows, "catalog_id": state.catalog_id}
+        noted = asdict(state) | {"strays": json.dumps(state.strays)}  # Chroma has no empty list
+        del noted["directory"]
         collection.process.ask(_LIST_S, "note", state.directory, noted)
 
     def forget(self) -> None:

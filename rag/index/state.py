@@ -19,19 +19,24 @@ class IndexState:
         catalog_id: The catalog it derives from.
         changed: That catalog's change counter when it was last in step.
         rows: Number of chunks in it.
+        strays: Ids of chunks that a vector index holds and does not find by itself.
+        looked_through: Number of rows it had when each of them was last looked for.
     """
 
     directory: str
     catalog_id: str
     changed: int
     rows: int
+    strays: tuple[str, ...] = ()
+    looked_through: int = 0
 
 
 def read_state(path: Path) -> IndexState | None:
     """Return the state, or None if there is none that can be read."""
     try:
-        return IndexState(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        return IndexState(**fields | {"strays": tuple(fields.get("strays", ()))})
+    except (OSError, ValueError, TypeError, AttributeError):
         return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from rag.catalog import Catalog, VectorTable
 from rag.errors import StoreError
 from rag.index.behind import search_behind
-from rag.index.checking import differences, filter_fields
+from rag.index.checking import ALL_UP_TO, differences, filter_fields, not_found
+from rag.index.chroma import Rows
 from rag.index.collection import BATCH, Collection
 from rag.index.failure import Busy, CollectionFailed, Failures, Stopped
 from rag.index.folder import VectorFolder
@@ -29,6 +30,12 @@ RETRY_S = 30.0
 
 CLOSING_S = 20.0
 """Seconds that a killed owner's Chroma is given to finish what it is at and close."""
+
+_GROWN = 1.5
+"""Growth since each row was last looked for, after which each is again."""
+
+_FEW = 1_000
+"""Rows written together up to which each is looked for at once."""
 
 _POLL_S = 0.1
 _NOTES = 20
@@ -183,7 +190,7 @@ class VectorIndex:
                 self._starting = collection = self._place.open(state)
                 if self._closing:
                     collection.process.give_up_starting()
-                collection.open()
+                collection.open(state.strays)
                 self._switch(state, collection)
             except CollectionFailed as error:
                 self._fail(collection, error)
@@ -293,11 +300,13 @@ class VectorIndex:
     def _follow(self, state: IndexState) -> None:
         collection = self._collection or self._place.open(state)
         try:
+            if collection is not self._collection:
+                collection.know_strays(state.strays)
             changed, tables, removed = self._catalog.changes_since(state.changed)
             written = self._write(collection, tables)
             # What came back has been written; taking it out first would make Chroma write it anew.
             collection.delete([chunk_id for chunk_id in removed if chunk_id not in written])
-            self._record(state.directory, changed, collection)
+            self._record(state.directory, changed, collection, written, state.looked_through)
         except BaseException as error:
             self._abandon(collection, error)
             raise
@@ -309,8 +318,8 @@ class VectorIndex:
         changed, tables, _ = self._catalog.changes_since(-1)
         directory, collection = self._place.make()
         try:
-            self._write(collection, tables)
-            self._record(directory, changed, collection)
+            written = self._write(collection, tables)
+            self._record(directory, changed, collection, written, 0)
         except BaseException as error:
             self._abandon(collection, error)
             self._place.discard(directory)
@@ -329,10 +338,45 @@ class VectorIndex:
                 _upsert(collection, table, slice(start, start + BATCH), metas)
         return written
 
-    def _record(self, directory: str, changed: int, collection: Collection) -> None:
-        state = IndexState(directory, self._catalog.catalog_id(), changed, collection.count())
+    def _record(
+        self, directory: str, changed: int, collection: Collection, written: set[str], looked_through: int
+    ) -> None:
+        rows = collection.count()
+        looked_through = self._look_for_rows(collection, written, rows, looked_through)
+        state = IndexState(directory, self._catalog.catalog_id(), changed, rows, collection.strays, looked_through)
         self._place.record(state, collection)
         self._switch(state, collection)
+
+    def _look_for_rows(self, collection: Collection, written: set[str], rows: int, looked_through: int) -> int:
+        """Learn which rows Chroma does not find, so that questions look at them besides.
+
+        All are looked for when they have grown by half since they were last, because writing some may cut off others;
+        of more than ``ALL_UP_TO`` some at random. Otherwise those written are, unless they are many. Looking for a row
+        takes 0.5 to 1 ms.
+
+        Returns:
+            The number of rows there were when all were last looked for.
+        """
+        everything = rows > _GROWN * looked_through
+        if everything:
+            sought = self._some_of(collection.rows(), ALL_UP_TO / rows)
+        elif len(written) <= _FEW:
+            sought = self._some_of(collection.rows_of(sorted(written)), 1)
+        else:
+            return looked_through
+        if strays := not_found(collection, sought):
+            _log.info("Chroma does not find %d of the rows it holds; they are searched beside it", len(strays))
+            collection.know_strays((*collection.strays, *strays))
+        return rows if everything else min(rows, looked_through)
+
+    def _some_of(self, batches: Iterable[Rows], share: float) -> Iterator[tuple[str, NDArray[np.float32]]]:
+        """Yield (id, vector) of about a share of some rows, the same ones whenever the rows are the same."""
+        random = np.random.default_rng(0)
+        for ids, matrix, _ in batches:
+            if self._closing:
+                raise Stopped
+            for row in np.flatnonzero(random.random(len(ids)) < share):
+                yield ids[row], matrix[row]
 
     def _abandon(self, collection: Collection, error: BaseException) -> None:
         """End a process that is not the one in use; after an interruption it may close what it wrote."""
@@ -357,6 +401,8 @@ class VectorIndex:
                 return [f"vector index: not usable, {reason}"]
             collection = self._collection or self._place.open(state)
             try:
+                if collection is not self._collection:
+                    collection.know_strays(state.strays)
                 found = differences(collection, self._catalog)
                 self._switch(state, collection)
                 return found
