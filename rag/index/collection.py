@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.catalog import VectorRows, VectorTable
 from rag.child_process import ChildDied, ChildProcess
 from rag.errors import StoreError
+from rag.index import exact
 from rag.index.chroma import Rows
 from rag.index.failure import Busy, CollectionFailed
 from rag.types import Hit
@@ -29,6 +31,9 @@ _CLOSE_S = 60.0
 
 PAUSE_S = 0.001
 """Rest between two batches, in which a waiting question gets its turn."""
+
+_NO_IDS = np.zeros(0, np.str_)
+_NO_ROWS = VectorTable(_NO_IDS, _NO_IDS, _NO_IDS, np.zeros((0, 0), np.float32))
 
 
 class ChromaProcess:
@@ -107,12 +112,12 @@ class Collection:
     def __init__(self, process: ChromaProcess, name: str) -> None:
         self.process = process
         self.name = name
-        self._strays: dict[str, tuple[NDArray[np.float32], str]] = {}
+        self._strays = _NO_ROWS
 
     @property
     def strays(self) -> tuple[str, ...]:
         """Ids of the rows that Chroma holds and does not find; a question looks at each of them besides."""
-        return tuple(self._strays)
+        return tuple(self._strays.ids.tolist())
 
     def make(self) -> None:
         """Make it."""
@@ -138,23 +143,29 @@ class Collection:
         self._forget_strays(ids)
 
     def _forget_strays(self, ids: Sequence[str]) -> None:
-        self._strays = {stray: row for stray, row in self._strays.items() if stray not in set(ids)}
+        if len(self._strays.ids) and len(ids):
+            left = np.flatnonzero(~np.isin(self._strays.ids, np.array(ids)))
+            self._strays = VectorRows(self._strays, left).taken()
 
-    def open(self, strays: Sequence[str]) -> None:
-        """Wait until it is open and has answered a question; the first one reads the whole index.
-
-        Args:
-            strays: Ids of the rows that it is known not to find.
-        """
-        self.know_strays(strays)
+    def open(self) -> None:
+        """Wait until it is open and has answered a question; the first one reads the whole index."""
         _, matrix, _ = self.process.ask(_OPEN_S, "rows", self.name, 0, 1)
         if len(matrix):
             self.process.ask(_OPEN_S, "query", self.name, matrix, 1, [])
 
     def know_strays(self, ids: Sequence[str]) -> None:
         """Have each question look at the rows with some ids too, since Chroma does not find them."""
-        rows = [row for batch in self.rows_of(ids) for row in zip(*batch, strict=True)]
-        self._strays = {chunk_id: (vector, str(fields.get("section_kind"))) for chunk_id, vector, fields in rows}
+        found = list(self.rows_of(ids))
+        if not found:
+            self._strays = _NO_ROWS
+            return
+        fields = [row for _, _, batch in found for row in batch]
+        self._strays = VectorTable(
+            np.array([chunk_id for batch, _, _ in found for chunk_id in batch], np.str_),
+            np.array([str(row.get("report_id")) for row in fields]),
+            np.array([str(row.get("section_kind")) for row in fields]),
+            np.concatenate([matrix for _, matrix, _ in found]),
+        )
 
     def query(
         self, vector: NDArray[np.float32], k: int, section_kinds: Sequence[str] = (), *, patience: float = -1
@@ -177,12 +188,11 @@ class Collection:
     ) -> list[list[Hit]]:
         found = self.process.ask(seconds, "query", self.name, matrix, k, list(section_kinds), patience=patience)
         hits = [[Hit(chunk_id, score) for chunk_id, score in some] for some in found]
-        strays = [
-            (stray, vector)
-            for stray, (vector, kind) in self._strays.items()
-            if not section_kinds or kind in section_kinds
+        strays = VectorRows(self._strays).of_kinds(section_kinds)
+        return [
+            _best(some, exact.search(strays, vector, k), k) if len(strays.table.ids) else some
+            for some, vector in zip(hits, matrix, strict=True)
         ]
-        return [_with_strays(some, strays, vector, k) for some, vector in zip(hits, matrix, strict=True)]
 
     def rows(self) -> Iterator[Rows]:
         """Yield (ids, vectors, filter fields) of everything, batch by batch."""
@@ -195,11 +205,7 @@ class Collection:
             yield self.process.ask(_READ_S, "rows_of", self.name, list(ids[start : start + BATCH]))
 
 
-def _with_strays(
-    hits: list[Hit], strays: Sequence[tuple[str, NDArray[np.float32]]], vector: NDArray[np.float32], k: int
-) -> list[Hit]:
-    if not strays:
-        return hits
+def _best(hits: list[Hit], others: list[Hit], k: int) -> list[Hit]:
+    """Return the best of two lists that may share some chunks."""
     known = {hit.chunk_id for hit in hits}
-    hits = hits + [Hit(stray, float(row @ vector)) for stray, row in strays if stray not in known]
-    return sorted(hits, key=lambda hit: -hit.score)[:k]
+    return sorted([*hits, *(hit for hit in others if hit.chunk_id not in known)], key=lambda hit: -hit.score)[:k]

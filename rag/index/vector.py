@@ -190,7 +190,8 @@ class VectorIndex:
                 self._starting = collection = self._place.open(state)
                 if self._closing:
                     collection.process.give_up_starting()
-                collection.open(state.strays)
+                collection.open()
+                collection.know_strays(state.strays)
                 self._switch(state, collection)
             except CollectionFailed as error:
                 self._fail(collection, error)
@@ -300,8 +301,7 @@ class VectorIndex:
     def _follow(self, state: IndexState) -> None:
         collection = self._collection or self._place.open(state)
         try:
-            if collection is not self._collection:
-                collection.know_strays(state.strays)
+            collection.know_strays(state.strays)
             changed, tables, removed = self._catalog.changes_since(state.changed)
             written = self._write(collection, tables)
             # What came back has been written; taking it out first would make Chroma write it anew.
@@ -357,17 +357,16 @@ class VectorIndex:
         Returns:
             The number of rows there were when all were last looked for.
         """
-        everything = rows > _GROWN * looked_through
-        if everything:
+        sought: Iterable[tuple[str, NDArray[np.float32]]] = ()
+        if rows > _GROWN * looked_through:
             sought = self._some_of(collection.rows(), ALL_UP_TO / rows)
+            looked_through = rows
         elif len(written) <= _FEW:
             sought = self._some_of(collection.rows_of(sorted(written)), 1)
-        else:
-            return looked_through
         if strays := not_found(collection, sought):
             _log.info("Chroma does not find %d of the rows it holds; they are searched beside it", len(strays))
             collection.know_strays((*collection.strays, *strays))
-        return rows if everything else min(rows, looked_through)
+        return min(rows, looked_through)
 
     def _some_of(self, batches: Iterable[Rows], share: float) -> Iterator[tuple[str, NDArray[np.float32]]]:
         """Yield (id, vector) of about a share of some rows, the same ones whenever the rows are the same."""
@@ -401,8 +400,7 @@ class VectorIndex:
                 return [f"vector index: not usable, {reason}"]
             collection = self._collection or self._place.open(state)
             try:
-                if collection is not self._collection:
-                    collection.know_strays(state.strays)
+                collection.know_strays(state.strays)
                 found = differences(collection, self._catalog)
                 self._switch(state, collection)
                 return found
