@@ -15,7 +15,7 @@ from rag.answering import Draft, ExtractiveEngine, phrase, refuse_scope
 from rag.catalog import BuiltWith, Catalog, InventoryRow
 from rag.citations import cut_citation, parse_citation_id
 from rag.embedding import Embedder, load_embedder
-from rag.embedding.process import ProcessEmbedder, serving_embedder
+from rag.embedding.process import ProcessEmbedder, embedder_apart
 from rag.errors import CitationError, QuestionError
 from rag.fact_listing import CitedFact, about, with_citations
 from rag.generation import Generated, Generation
@@ -81,7 +81,7 @@ class Rag:
 
     def __init__(self, settings: Settings, *, create: bool = False, owner: bool = False, serving: bool = False) -> None:
         self.settings = settings
-        self._embedder = serving_embedder(settings) if serving else load_embedder(settings)
+        self._embedder = embedder_apart(settings, ranked_lower=True) if serving else load_embedder(settings)
         built_with = BuiltWith.of(self._embedder, settings)
         self._catalog = Catalog.open(settings.store, built_with, create=create, url=settings.catalog_url)
         self._index = Index.open(self._catalog, owner=owner, chroma_url=settings.chroma_url)

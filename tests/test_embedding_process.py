@@ -14,7 +14,7 @@ from waiting import wait_for
 
 from rag.embedding import HashEmbedder
 from rag.embedding.openai_embedder import OpenAIEmbedder
-from rag.embedding.process import ProcessEmbedder, serving_embedder
+from rag.embedding.process import ProcessEmbedder, embedder_apart
 from rag.errors import EmbeddingError
 from rag.pipeline import Rag
 from rag.settings import load_settings
@@ -56,6 +56,19 @@ def test_the_child_is_another_process_and_stays_while_there_is_work(embedder):
     first = embedder.child_pid
     embedder.embed_passages(TEXTS)
     assert first not in (None, os.getpid()) and embedder.child_pid == first
+
+
+def test_a_child_prepared_is_the_one_that_embeds(embedder):
+    embedder.prepare()
+    prepared = embedder.child_pid
+    np.testing.assert_array_equal(embedder.embed_passages(TEXTS), HashEmbedder().embed_passages(TEXTS))
+    assert prepared is not None and embedder.child_pid == prepared
+
+
+def test_a_child_prepared_in_vain_goes_too(embedder, monkeypatch):
+    monkeypatch.setattr("rag.embedding.process.IDLE_SECONDS", 0.2)
+    embedder.prepare()
+    psutil.Process(embedder.child_pid).wait(10)
 
 
 def test_the_child_goes_when_there_is_no_work(embedder, monkeypatch):
@@ -111,7 +124,7 @@ def test_a_model_that_cannot_be_loaded_is_told_in_its_own_words(tmp_path):
 
 def test_a_model_behind_a_server_needs_no_child():
     settings = load_settings(embedding_model="openai:m", embedding_base_url="http://127.0.0.1:1/v1")
-    assert isinstance(serving_embedder(settings), OpenAIEmbedder)
+    assert isinstance(embedder_apart(settings), OpenAIEmbedder)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import sys
 from contextlib import closing
 
 import numpy as np
+import psutil
 import pytest
 from stored_reports import EMBEDDER, stored_report
 
@@ -59,6 +60,41 @@ def test_both_indexes_find_what_the_catalog_holds(index, catalog):
     hits = index.lexical("哪些街道没有执法权？", 3)
     assert catalog.chunks([hits[0].chunk_id])[hits[0].chunk_id].text == "街道不具备行政执法权。"
     assert index.verify().problems == ()
+
+
+def chroma_processes():
+    return [child for child in psutil.Process().children() if "rag.index.chroma_process" in child.cmdline()]
+
+
+def test_an_index_made_ready_is_the_one_that_is_written(catalog):
+    with Index.open(catalog, owner=True) as index:
+        index.prepare()
+        (prepared,) = chroma_processes()
+        index.sync()
+        assert uses_chroma(index)
+        assert chroma_processes() == [prepared]
+        assert index.verify().problems == ()
+
+
+def test_an_index_made_ready_in_vain_is_given_back(catalog):
+    with Index.open(catalog, owner=True) as index:
+        index.prepare()
+        assert chroma_processes()
+    assert chroma_processes() == []
+    with Index.open(catalog, owner=True) as index:
+        assert index.owns_vector
+        index.sync()
+        assert index.verify().problems == ()
+
+
+def test_a_process_made_ready_that_is_killed_is_replaced(catalog):
+    with Index.open(catalog, owner=True) as index:
+        index.prepare()
+        (prepared,) = chroma_processes()
+        prepared.kill()
+        index.sync()
+        assert uses_chroma(index)
+        assert index.verify().problems == ()
 
 
 def test_chroma_and_exact_search_agree(index, catalog):

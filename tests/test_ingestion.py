@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -40,6 +41,19 @@ class CountingEmbedder(HashEmbedder):
 
     def embed_passages(self, texts, on_progress=None):
         self.texts += texts
+        return super().embed_passages(texts, on_progress)
+
+
+class Hindered(CountingEmbedder):
+    """Waits for something to happen before it embeds anything but the first texts."""
+
+    def __init__(self, happened, seconds):
+        super().__init__()
+        self.happened, self.seconds, self.waited = happened, seconds, []
+
+    def embed_passages(self, texts, on_progress=None):
+        if self.texts:
+            self.waited.append(self.happened.wait(self.seconds))
         return super().embed_passages(texts, on_progress)
 
 
@@ -150,6 +164,44 @@ def test_texts_are_embedded_once_however_often_they_stand(workshop):
         workshop.write(name, "开展法治宣传。" * 200, f"{name}办结信访案件。" * 100)
     summary = workshop.ingest()
     assert len(set(workshop.embedder.texts)) == len(workshop.embedder.texts) == summary.embedded < summary.chunks
+
+
+def test_a_text_of_the_group_under_way_is_not_embedded_again(workshop):
+    workshop.embedder = Hindered(threading.Event(), 0.3)
+    for name in ("a.txt", "b.txt"):
+        workshop.write(name, f"{name}的工作。", "全年受理信访案件26件。" * 60)
+    summary = workshop.ingest()
+    assert len(summary.added) == 2
+    assert len(set(workshop.embedder.texts)) == len(workshop.embedder.texts) == summary.embedded < summary.chunks
+
+
+def test_reports_are_committed_while_others_are_embedded(workshop):
+    came_in = threading.Event()
+    workshop.embedder = Hindered(came_in, 30)
+    for number in range(3):
+        workshop.write(f"{number}.txt", f"第{number}项工作。")
+    workshop.ingest(on_progress=lambda event: came_in.set() if event.outcome == "added" else None)
+    assert workshop.embedder.waited
+    assert all(workshop.embedder.waited)
+
+
+def test_who_stops_need_not_wait_for_what_is_being_embedded(workshop):
+    class Slow(HashEmbedder):
+        begun = finished = 0
+
+        def embed_passages(self, texts, on_progress=None):
+            self.begun += len(texts)
+            for _ in texts:
+                time.sleep(0.05)
+                on_progress(1)
+                self.finished += 1
+            return super().embed_passages(texts)
+
+    workshop.embedder = Slow(64)
+    workshop.write("a.txt", *(f"第{number}项工作有序开展。" * 60 for number in range(40)))
+    events = []
+    assert workshop.ingest(on_progress=events.append, stop=lambda: bool(events)).added == ()
+    assert workshop.embedder.finished < workshop.embedder.begun
 
 
 def test_the_same_content_under_another_name_is_told_every_time_and_taken_once(workshop):

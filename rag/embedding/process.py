@@ -1,7 +1,8 @@
-"""Embedding in a child process, for a process that serves people meanwhile: ``python -m rag.embedding.process``.
+"""Embedding in a child process, for a process that has other work meanwhile: ``python -m rag.embedding.process``.
 
-Tokenising and the many small steps of a forward pass hold the interpreter, and the products take every core; in a
-child that the operating system ranks lower, questions are answered in between.
+Tokenising and the many small steps of a forward pass hold the interpreter; in a child it is another one's. The products
+take every core besides: beside a process that serves people the operating system ranks the child lower, and questions
+are answered in between.
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,18 +21,29 @@ from rag.child_process import ChildDied, ChildProcess, Tell, serve
 from rag.embedding import load_embedder
 from rag.embedding.embedder import Embedder, Progress
 from rag.embedding.openai_embedder import OPENAI_PREFIX
-from rag.errors import EmbeddingError
+from rag.errors import EmbeddingError, RagError
 from rag.settings import Settings
 
 IDLE_SECONDS = 120.0
 """After so long without work the child goes, and with it its copy of the model."""
 _NICE = 10
 
+_Setup = tuple[Settings, bool]
+"""The settings, and whether the child is ranked lower."""
 
-def serving_embedder(settings: Settings) -> Embedder:
-    """Return the embedder for a process that serves people. Raises as ``load_embedder`` does."""
+
+def embedder_apart(settings: Settings, *, ranked_lower: bool = False) -> Embedder:
+    """Return the embedder for a process that has other work meanwhile.
+
+    Args:
+        settings: Say which model.
+        ranked_lower: The other work goes first, since people wait for it.
+
+    Raises:
+        EmbeddingError: there is no such model.
+    """
     is_elsewhere = settings.embedding_model.strip().startswith(OPENAI_PREFIX)  # in the server's process anyway
-    return load_embedder(settings) if is_elsewhere else ProcessEmbedder(settings)
+    return load_embedder(settings) if is_elsewhere else ProcessEmbedder(settings, ranked_lower=ranked_lower)
 
 
 class ProcessEmbedder:
@@ -36,15 +51,27 @@ class ProcessEmbedder:
 
     Args:
         settings: Say which model.
+        ranked_lower: Have the operating system rank the child lower than this process.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, ranked_lower: bool = False) -> None:
         self._settings = settings
+        self._ranked_lower = ranked_lower
         self._here = load_embedder(settings)
         self._lock = threading.Lock()
         self._child: ChildProcess | None = None
         self._timer: threading.Timer | None = None
         self._closed = False
+
+    def __enter__(self) -> Self:
+        """Return itself; leaving closes it."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
 
     @property
     def name(self) -> str:
@@ -61,6 +88,12 @@ class ProcessEmbedder:
         """Process id of the child; None while there is none."""
         child = self._child
         return child.pid if child else None
+
+    def prepare(self) -> None:
+        """Have the child load the model, so that the first passages need not wait for that; returns at once."""
+        with self._lock:
+            self._start()
+            self._end_when_idle()
 
     def embed_passages(self, texts: Sequence[str], on_progress: Progress | None = None) -> NDArray[np.float32]:
         """Return one unit row a text, shape (texts, dimension). A child that died is replaced once.
@@ -101,19 +134,26 @@ class ProcessEmbedder:
             self._end()
 
     def _ask(self, texts: list[str], told: _Told) -> NDArray[np.float32]:
+        child = self._start()
+        told.again()
+        try:
+            vectors: NDArray[np.float32] = child.ask(texts, on_part=told)
+        finally:
+            self._end_when_idle()
+        return vectors
+
+    def _start(self) -> ChildProcess:
         if self._timer:
             self._timer.cancel()
         if self._child is None or not self._child.is_alive:
             self._end()
-            self._child = ChildProcess("rag.embedding.process", self._settings)
-        told.again()
-        try:
-            vectors: NDArray[np.float32] = self._child.ask(texts, on_part=told)
-        finally:
-            self._timer = threading.Timer(IDLE_SECONDS, self._end_idle)
-            self._timer.daemon = True
-            self._timer.start()
-        return vectors
+            self._child = ChildProcess("rag.embedding.process", (self._settings, self._ranked_lower))
+        return self._child
+
+    def _end_when_idle(self) -> None:
+        self._timer = threading.Timer(IDLE_SECONDS, self._end_idle)
+        self._timer.daemon = True
+        self._timer.start()
 
     def _failed(self, death: ChildDied) -> EmbeddingError:
         return EmbeddingError(
@@ -155,10 +195,13 @@ class _Told:
             self._report(more)
 
 
-def _handler(settings: Settings) -> Callable[[list[str], Tell], NDArray[np.float32]]:
-    if hasattr(os, "nice"):
+def _handler(setup: _Setup) -> Callable[[list[str], Tell], NDArray[np.float32]]:
+    settings, ranked_lower = setup
+    if ranked_lower and hasattr(os, "nice"):
         os.nice(_NICE)
     embedder: Embedder = load_embedder(settings)
+    with suppress(RagError):  # it is told when passages are to be embedded
+        embedder.embed_passages(["。"])  # loads the model
     return lambda texts, tell: embedder.embed_passages(texts, tell)
 
 

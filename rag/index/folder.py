@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from rag.catalog import ProcessLock
 from rag.index import marker
 from rag.index.collection import ChromaProcess, Collection
+from rag.index.failure import CollectionFailed
 from rag.index.state import IndexState, delete_others, read_state, write_state
 
 LOCK, STATE = "chroma.lock", "chroma.json"
@@ -32,6 +34,7 @@ class VectorFolder:
     def __init__(self, store: Path) -> None:
         self._store = store
         self._lock = ProcessLock(store / LOCK)
+        self._prepared: tuple[str, Collection] | None = None
 
     @property
     def held(self) -> bool:
@@ -44,7 +47,9 @@ class VectorFolder:
 
     def release(self) -> None:
         """Give the folder back."""
-        self._lock.release()
+        prepared, self._prepared = self._prepared, None
+        if prepared is None or prepared[1].process.kill():  # else the lock goes with the process
+            self._lock.release()
 
     def comes_free(self) -> bool:
         """Say whether the folder is only being closed: its owner was killed, the process that has it open was not."""
@@ -67,11 +72,16 @@ class VectorFolder:
         """Start a process that opens the index."""
         return self._start(state.directory)
 
+    def prepare(self) -> None:
+        """Start a process for a new index if there is none, so that making one need not wait for that."""
+        if self.held and self._prepared is None and self.state() is None:
+            with suppress(CollectionFailed):  # it is told when the index is made
+                self._prepared = self._start_new()
+
     def make(self) -> tuple[str, Collection]:
-        """Start a process with a new, empty index; return its name and the index."""
-        numbers = [int(path.name.partition("-")[2]) for path in self._store.glob("chroma-*") if path.name[7:].isdigit()]
-        directory = f"chroma-{max(numbers, default=0) + 1}"
-        collection = self._start(directory)
+        """Return the name of a new, empty index, and the index, open in a process of its own."""
+        prepared, self._prepared = self._prepared, None
+        directory, collection = prepared or self._start_new()
         try:
             collection.make()
         except BaseException:
@@ -79,6 +89,11 @@ class VectorFolder:
             self.discard(directory)
             raise
         return directory, collection
+
+    def _start_new(self) -> tuple[str, Collection]:
+        numbers = [int(path.name.partition("-")[2]) for path in self._store.glob("chroma-*") if path.name[7:].isdigit()]
+        directory = f"chroma-{max(numbers, default=0) + 1}"
+        return directory, self._start(directory)
 
     def _start(self, directory: str) -> Collection:
         descriptor = self._lock.descriptor

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -210,6 +211,10 @@ class Index:
 
     # Keeping in step
 
+    def prepare(self) -> None:
+        """Have the vector index made ready in the background, since there will be something to bring it up to."""
+        self._vector.prepare()
+
     def sync(self) -> None:
         """Bring both indexes up to the catalog; cheap when they are. The vector index only if this process owns it.
 
@@ -219,8 +224,10 @@ class Index:
             StoreError: the disk is full or the folder read-only.
         """
         try:
-            self._sync_vector()
-            self._sync_lexical()
+            with ThreadPoolExecutor(1, thread_name_prefix="vector index") as beside:
+                vector = beside.submit(self._sync_vector)  # Chroma works in a process of its own meanwhile
+                self._sync_lexical()
+                vector.result()
         except Stopped:
             return
         except OSError as error:

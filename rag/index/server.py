@@ -87,6 +87,9 @@ class VectorServer:
         """Return the index, without asking the server yet."""
         return Collection(self._connected(), state.directory)
 
+    def prepare(self) -> None:
+        """Do nothing: the server is asked what it holds before anything is written, and is connected by then."""
+
     def make(self) -> tuple[str, Collection]:
         """Make a new, empty index; return its name and the index."""
         name = f"{self._prefix}{max(self._numbered(), default=0) + 1}"

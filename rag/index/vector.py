@@ -174,6 +174,12 @@ class VectorIndex:
         if self.searchable:
             self._ready(0)
 
+    def prepare(self) -> None:
+        """Have the index opened in the background, or what makes a new one started, since it will be written."""
+        if self._place.held:
+            self._place.prepare()
+            self.open_soon()
+
     def _open(self) -> None:
         """Open the index as far as it can be trusted; a writer that finds it wanting mends it when synchronising."""
         if not self._following.acquire(blocking=False):

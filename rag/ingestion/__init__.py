@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rag.catalog import BuiltWith, Catalog
-from rag.embedding import Embedder, load_embedder
+from rag.embedding import Embedder
+from rag.embedding.process import ProcessEmbedder, embedder_apart
 from rag.index import Index
 from rag.ingestion.correction import correct_report
 from rag.ingestion.overrides import from_stored
@@ -59,30 +60,59 @@ def ingest_into_store(
     """
     files = find_files(paths)  # a wrong path or table must not leave an empty store behind
     overrides = read_metadata_csv(metadata) if metadata else None
-    with _workers(settings, ray) as (reader, embedder, group_chunks), ExitStack() as opened:
-        catalog = opened.enter_context(
-            Catalog.open(settings.store, BuiltWith.of(embedder, settings), create=True, url=settings.catalog_url)
-        )
+    with _workers(settings, ray) as workers, ExitStack() as opened:
+        built_with = BuiltWith.of(workers.embedder, settings)
+        catalog = opened.enter_context(Catalog.open(settings.store, built_with, create=True, url=settings.catalog_url))
         index = opened.enter_context(Index.open(catalog, owner=True, chroma_url=settings.chroma_url))
         if settings.ingest_when_served == "wait":
             wait_for_index(index, settings, on_progress, stop)
-        run = Run(settings, catalog, index, embedder, reader, on_progress, stop, group_chunks=group_chunks)
+        run = Run(
+            settings,
+            catalog,
+            index,
+            workers.embedder,
+            workers.reader,
+            on_progress,
+            stop,
+            prepare_embedder=workers.prepare_embedder,
+            group_chunks=workers.group_chunks,
+        )
         summary = run.take_in(paths, files, overrides, prune)
         told = [("vector index", note) for note in index.notes] if index.owns_vector else [followed_by(index)]
         return replace(summary, notes=(*summary.notes, *told))
 
 
+@dataclass(frozen=True, slots=True)
+class _Workers:
+    """Who does the work of a run beside the process that commits.
+
+    Attributes:
+        reader: Reads the files.
+        embedder: Embeds the texts.
+        group_chunks: Chunks that keep all who embed at work.
+        prepare_embedder: Has the model loaded, so that the first texts need not wait for it.
+    """
+
+    reader: Reader
+    embedder: Embedder
+    group_chunks: int = GROUP_CHUNKS
+    prepare_embedder: Callable[[], None] = lambda: None
+
+
 @contextmanager
-def _workers(settings: Settings, ray: str | None) -> Iterator[tuple[Reader, Embedder, int]]:
-    """Yield who reads, who embeds, and how many chunks keep all of them at work."""
+def _workers(settings: Settings, ray: str | None) -> Iterator[_Workers]:
     if ray is None:
-        with LocalReader(ReadingLimits.of(settings)) as reader:
-            yield reader, load_embedder(settings), GROUP_CHUNKS
+        with LocalReader(ReadingLimits.of(settings)) as reader, ExitStack() as opened:
+            embedder = embedder_apart(settings)
+            if isinstance(embedder, ProcessEmbedder):
+                yield _Workers(reader, opened.enter_context(embedder), prepare_embedder=embedder.prepare)
+            else:
+                yield _Workers(reader, embedder)
         return
     from rag.ingestion.cluster import ray_cluster
 
     with ray_cluster(ray, settings) as cluster:
-        yield cluster.reader, cluster.embedder, GROUP_CHUNKS * cluster.workers
+        yield _Workers(cluster.reader, cluster.embedder, GROUP_CHUNKS * cluster.workers)
 
 
 def ingest(

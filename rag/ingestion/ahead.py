@@ -46,12 +46,16 @@ class ReadAhead:
         reader: Reads them.
         already: Files read before, by absolute path; not read again while they are the same.
         max_bytes: Larger files are not looked into.
+        prepare: Called before the first file is read.
     """
 
-    def __init__(self, reader: Reader, already: Mapping[Path, ReadFile], max_bytes: int) -> None:
+    def __init__(
+        self, reader: Reader, already: Mapping[Path, ReadFile], max_bytes: int, prepare: Callable[[], None]
+    ) -> None:
         self._reader = reader
         self._already = already
         self._max_bytes = max_bytes
+        self._prepare: Callable[[], None] | None = prepare
 
     def tasks(
         self,
@@ -72,7 +76,7 @@ class ReadAhead:
             if not is_in(task):
                 task.reading = self._submit(task)
             ahead.append(task)
-            while ahead and (ahead[0].reading is None or _is_full(ahead)):
+            while ahead and (_is_ready(ahead[0]) or _is_full(ahead)):
                 yield ahead.popleft()
         yield from ahead
 
@@ -107,7 +111,14 @@ class ReadAhead:
             done: Future[ReadFile] = Future()
             done.set_result(already)
             return done
+        if self._prepare is not None:
+            prepare, self._prepare = self._prepare, None
+            prepare()
         return self._reader.submit(task.path, from_stored(task.wanted))
+
+
+def _is_ready(task: Task) -> bool:
+    return task.reading is None or task.reading.done()
 
 
 def _is_full(ahead: deque[Task]) -> bool:

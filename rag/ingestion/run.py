@@ -1,4 +1,7 @@
-"""One ingest run: what is new is read, embedded in groups, and committed report by report."""
+"""One ingest run: what is new is read, embedded in groups, and committed report by report.
+
+While a group is embedded, the files after it are read and the group before it is committed.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from rag.embedding import Embedder
 from rag.errors import LoadError, RagError
 from rag.index import Index
 from rag.ingestion.ahead import ReadAhead, Task
+from rag.ingestion.beside import EmbeddingBeside
 from rag.ingestion.overrides import as_stored
 from rag.ingestion.progress import IngestEvent, Outcome, Progress, Tally
 from rag.ingestion.writer import one_writer
@@ -31,7 +35,8 @@ READER = "1"
 """Raised when loading, structure or chunking come to read the same file otherwise; such files are then read anew."""
 
 GROUP_CHUNKS = 256
-"""Chunks embedded in one go: enough to fill batches of like length, few enough to lose little to a kill."""
+"""Chunks embedded in one go, fewer where nothing would be embedded otherwise: enough to fill batches of like length,
+few enough to lose little to a kill."""
 
 SYNC_CHUNKS = 5_000
 """Chunks after which the vector index follows, so that stopping a long run leaves it little to catch up with."""
@@ -54,6 +59,21 @@ class _Read:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Reports embedded together.
+
+    Attributes:
+        reads: They, in order.
+        vectors: Vectors of the texts that were known before.
+        texts: The others, which are being embedded.
+    """
+
+    reads: Sequence[_Read]
+    vectors: dict[str, NDArray[np.float32]]
+    texts: Sequence[str]
+
+
 class Run:
     """One ingest run.
 
@@ -64,11 +84,12 @@ class Run:
         settings: The settings.
         catalog: Where the reports go.
         index: Brought up to the catalog at the end.
-        embedder: Embeds a group at a time.
+        embedder: Embeds a group at a time, in a thread of its own.
         reader: Reads the files.
         on_progress: Told of each step.
         stop: Asked between steps.
         already: Files read before, by absolute path; used where they are still the same.
+        prepare_embedder: Called before the first file is read, to have the model loaded meanwhile.
         group_chunks: Chunks embedded in one go.
     """
 
@@ -82,18 +103,21 @@ class Run:
         on_progress: Progress | None,
         stop: Callable[[], bool],
         already: Mapping[Path, ReadFile] | None = None,
+        prepare_embedder: Callable[[], None] = lambda: None,
         group_chunks: int | None = None,
     ) -> None:
         self._settings = settings
         self._catalog = catalog
         self._index = index
-        self._embedder = embedder
-        self._ahead = ReadAhead(reader, already or {}, int(settings.max_file_mb * 1024 * 1024))
+        self._embedding = EmbeddingBeside(embedder)
+        self._prepare_embedder = prepare_embedder
+        self._ahead = ReadAhead(reader, already or {}, int(settings.max_file_mb * 1024 * 1024), self._make_ready)
         self._on_progress = on_progress or (lambda event: None)
         self._stop = stop
         self._group_chunks = group_chunks or GROUP_CHUNKS
         self._tally = Tally()
-        self._group: list[_Read] = []
+        self._queued: list[_Read] = []
+        self._under_way: _Group | None = None
         self._again: list[Path] = []
         self._done = self._total = self._unsynced = 0
         self._seen = -1
@@ -105,12 +129,13 @@ class Run:
         """Do it all."""
         started = time.perf_counter()
         self._overrides = overrides or {}
-        with suppress(Stopped):
+        with suppress(Stopped), self._embedding:
             self._take_files(files)
             if prune and not self._stop():
                 self._prune(paths)
         with one_writer(self._catalog, self._settings.wait_s, self._tell_waiting):
             self._index.sync()
+        self._tally.embedded, self._tally.embedding_seconds = self._embedding.embedded, self._embedding.seconds
         return self._tally.summary(time.perf_counter() - started)
 
     @contextmanager
@@ -153,6 +178,10 @@ class Run:
             self._flush()
             paths, self._again = self._again, []
 
+    def _make_ready(self) -> None:
+        self._prepare_embedder()
+        self._index.prepare()
+
     def _wanted(self, path: Path) -> dict[str, Any] | None:
         """Return the metadata given by hand for a file, now or earlier, as stored."""
         if path.name in self._overrides:
@@ -186,15 +215,23 @@ class Run:
         try:
             if (twin := self._twin(task)) and self._duplicate(_record(task, twin.report_id, task.digest)):
                 return
-            read = self._ahead.result(task, self._stopping)
+            read = self._ahead.result(task, self._while_reading)
         except LoadError as error:
             self._fail(task.path, str(error))
         else:
             self._queue(task, read)
 
-    def _stopping(self) -> None:
+    def _while_reading(self) -> None:
+        """Go on with what has been read while the next file is not; called now and then."""
+        self._while_waiting()
+        if not self._embedding.busy:
+            self._begin()
+
+    def _while_waiting(self) -> None:
         if self._stop():
             raise Stopped
+        if count := self._embedding.finished():
+            self._on_progress(IngestEvent(self._done, self._total, "", "embedding", str(count)))
 
     def _pass_over(self, path: Path, report_id: str) -> None:
         owner = self._catalog.report_path(report_id)
@@ -206,14 +243,15 @@ class Run:
 
     def _queue(self, task: Task, read: ReadFile) -> None:
         report_id = read.report.meta.id
-        if any(other.report.meta.id == report_id for other in self._group):
+        under_way = self._under_way.reads if self._under_way else ()
+        if any(other.report.meta.id == report_id for other in (*self._queued, *under_way)):
             self._flush()
         record = _record(task, report_id, read.digest)
         if self._is_elsewhere(report_id, task.path) and self._duplicate(record):
             return
-        self._group.append(_Read(record, read.format, read.report, read.chunks, read.notes))
-        if sum(len(queued.chunks) for queued in self._group) >= self._group_chunks:
-            self._flush()
+        self._queued.append(_Read(record, read.format, read.report, read.chunks, read.notes))
+        if not self._embedding.busy or sum(len(queued.chunks) for queued in self._queued) >= self._group_chunks:
+            self._begin()
 
     def _duplicate(self, record: FileRecord) -> bool:
         """Record a file whose report another file holds; False if none does any longer."""
@@ -239,13 +277,40 @@ class Run:
     # Embedding and committing
 
     def _flush(self) -> None:
-        """Embed the queued reports together, then commit them one by one."""
-        group, self._group = self._group, []
-        if not group:
-            return
-        vectors = self._embed(group)
+        """Embed and commit all that has been read."""
+        self._begin()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin to embed the queued reports together, and commit those that were under way meanwhile."""
+        done, vectors = self._under_way, self._vectors_under_way()
+        queued, self._queued, self._under_way = self._queued, [], None
+        if queued:
+            self._under_way = self._new_group(queued, vectors)
+            self._embedding.start(self._under_way.texts)
+        if done:
+            self._put_all(done, vectors)
+
+    def _vectors_under_way(self) -> dict[str, NDArray[np.float32]]:
+        """Wait for the reports under way; return the vector of each of their texts."""
+        group = self._under_way
+        if group is None:
+            return {}
+        matrix = self._embedding.result(self._while_waiting)
+        self._while_waiting()
+        return {**group.vectors, **dict(zip(group.texts, matrix, strict=True))}
+
+    def _new_group(self, reads: list[_Read], uncommitted: Mapping[str, NDArray[np.float32]]) -> _Group:
+        """Return a group; a text that the catalog or the group before it knows is not embedded again."""
+        wanted = list(dict.fromkeys(chunk.embedding_text for read in reads for chunk in read.chunks))
+        vectors = {text: uncommitted[text] for text in wanted if text in uncommitted}
+        vectors.update(self._catalog.vectors_of_texts([text for text in wanted if text not in vectors]))
+        return _Group(reads, vectors, [text for text in wanted if text not in vectors])
+
+    def _put_all(self, group: _Group, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+        """Commit the reports of a group one by one."""
         with self._turn():
-            for read in group:
+            for read in group.reads:
                 if self._stop():
                     raise Stopped
                 try:
@@ -256,7 +321,7 @@ class Run:
                 self._unsynced = 0
                 self._index.follow()
 
-    def _put(self, read: _Read, vectors: dict[str, NDArray[np.float32]]) -> None:
+    def _put(self, read: _Read, vectors: Mapping[str, NDArray[np.float32]]) -> None:
         """Commit a report, unless another writer took in its file or its text, or corrected it, meanwhile."""
         record, path = read.record, Path(read.record.path)
         if self._known.get(record.path) == record:
@@ -268,25 +333,7 @@ class Run:
         else:
             self._commit(read, vectors)
 
-    def _embed(self, group: list[_Read]) -> dict[str, NDArray[np.float32]]:
-        """Return the vector of every text of the group; one that the catalog does not know yet is embedded once."""
-        wanted = list(dict.fromkeys(chunk.embedding_text for read in group for chunk in read.chunks))
-        vectors = self._catalog.vectors_of_texts(wanted)
-        texts = [text for text in wanted if text not in vectors]
-        if texts:
-            started = time.perf_counter()
-            matrix = self._embedder.embed_passages(texts, self._embedding_progress)
-            self._tally.embedding_seconds += time.perf_counter() - started
-            self._tally.embedded += len(texts)
-            vectors.update(zip(texts, matrix, strict=True))
-        return vectors
-
-    def _embedding_progress(self, count: int) -> None:
-        if self._stop():
-            raise Stopped
-        self._on_progress(IngestEvent(self._done, self._total, "", "embedding", str(count)))
-
-    def _commit(self, read: _Read, vectors: dict[str, NDArray[np.float32]]) -> None:
+    def _commit(self, read: _Read, vectors: Mapping[str, NDArray[np.float32]]) -> None:
         rows = [vectors[chunk.embedding_text] for chunk in read.chunks]
         matrix = np.stack(rows).astype(np.float32) if rows else np.empty((0, 0), np.float32)
         try:
