@@ -13,6 +13,7 @@ import argparse
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 from rag.catalog import BuiltWith, Catalog
@@ -35,7 +36,7 @@ def main() -> int:
     parser.add_argument("paths", nargs="*", type=Path, default=[Path("data/reports")])
     parser.add_argument("--rounds", type=int, default=1, help="rounds of which the best ratio counts")
     options = parser.parse_args()
-    with ProcessEmbedder(load_settings()) as embedder:
+    with closing(ProcessEmbedder(load_settings())) as embedder:
         embedder.embed_passages(["warm up"])
         rounds = [_round(options.paths, embedder) for _ in range(options.rounds)]
     ingest_ratio, again_ratio = (min(ratios) for ratios in list(zip(*rounds, strict=True))[:2])

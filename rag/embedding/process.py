@@ -11,8 +11,6 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,16 +60,6 @@ class ProcessEmbedder:
         self._child: ChildProcess | None = None
         self._timer: threading.Timer | None = None
         self._closed = False
-
-    def __enter__(self) -> Self:
-        """Return itself; leaving closes it."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        self.close()
 
     @property
     def name(self) -> str:

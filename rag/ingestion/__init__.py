@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -105,7 +105,7 @@ def _workers(settings: Settings, ray: str | None) -> Iterator[_Workers]:
         with LocalReader(ReadingLimits.of(settings)) as reader, ExitStack() as opened:
             embedder = embedder_apart(settings)
             if isinstance(embedder, ProcessEmbedder):
-                yield _Workers(reader, opened.enter_context(embedder), prepare_embedder=embedder.prepare)
+                yield _Workers(reader, opened.enter_context(closing(embedder)), prepare_embedder=embedder.prepare)
             else:
                 yield _Workers(reader, embedder)
         return

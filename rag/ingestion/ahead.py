@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rag.ingestion.overrides import from_stored
+from rag.ingestion.waiting import result_of
 from rag.reading import Reader, ReadFile
 
 _FILES = 64
 """Files read ahead: more than a group of usual reports holds, so that the next one is read when it is wanted."""
 _BYTES = 64 << 20
 """Bytes of files read ahead, unless one alone has more."""
-_POLL_SECONDS = 0.2
 
 
 @dataclass(slots=True)
@@ -90,10 +90,7 @@ class ReadAhead:
         Raises:
             LoadError: the file cannot be read.
         """
-        reading = task.reading or self._submit(task)
-        while not wait([reading], _POLL_SECONDS).done:
-            while_waiting()
-        return reading.result()
+        return result_of(task.reading or self._submit(task), while_waiting)
 
     def _task(self, path: Path, wanted: dict[str, Any] | None) -> Task:
         try:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from queue import Empty, SimpleQueue
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
@@ -13,12 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.embedding import Embedder
-
-_POLL_SECONDS = 0.2
-
-
-class Abandoned(Exception):
-    """Raised inside an embedder to leave it early."""
+from rag.ingestion.waiting import Stopped, result_of
 
 
 class EmbeddingBeside:
@@ -35,7 +29,7 @@ class EmbeddingBeside:
         self._embedder = embedder
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedding")
         self._under_way: Future[NDArray[np.float32]] | None = None
-        self._finished: SimpleQueue[int] = SimpleQueue()
+        self._finished = self._told = 0
         self._given_up = False
 
     def __enter__(self) -> Self:
@@ -68,19 +62,14 @@ class EmbeddingBeside:
             EmbeddingError: they cannot be embedded.
         """
         assert self._under_way is not None, "texts are fetched once they were begun"
-        while not wait([self._under_way], _POLL_SECONDS).done:
-            while_waiting()
-        under_way, self._under_way = self._under_way, None
-        return under_way.result()
+        matrix = result_of(self._under_way, while_waiting)
+        self._under_way = None
+        return matrix
 
     def finished(self) -> int:
         """Return how many texts were finished since this was last asked."""
-        count = 0
-        while True:
-            try:
-                count += self._finished.get_nowait()
-            except Empty:
-                return count
+        told, self._told = self._told, self._finished
+        return self._told - told
 
     def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         if not texts:
@@ -93,5 +82,5 @@ class EmbeddingBeside:
 
     def _note(self, count: int) -> None:
         if self._given_up:
-            raise Abandoned
-        self._finished.put(count)
+            raise Stopped
+        self._finished += count

@@ -25,6 +25,7 @@ from rag.ingestion.ahead import ReadAhead, Task
 from rag.ingestion.beside import EmbeddingBeside
 from rag.ingestion.overrides import as_stored
 from rag.ingestion.progress import IngestEvent, Outcome, Progress, Tally
+from rag.ingestion.waiting import Stopped
 from rag.ingestion.writer import one_writer
 from rag.reading import Reader, ReadFile
 from rag.settings import Settings
@@ -42,10 +43,6 @@ SYNC_CHUNKS = 5_000
 """Chunks after which the vector index follows, so that stopping a long run leaves it little to catch up with."""
 
 _log = logging.getLogger(__name__)
-
-
-class Stopped(Exception):
-    """Raised inside a call to leave it early."""
 
 
 @dataclass(frozen=True, slots=True)
