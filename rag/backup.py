@@ -14,9 +14,8 @@ import shutil
 import sqlite3
 import tarfile
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,8 +42,8 @@ DERIVED = (
 """What a backup leaves out: indexes, locks, and what SQLite or an upload has open."""
 
 _LOCK = "in-use.lock"
-_JUST_MADE_S = 3600
-"""A folder without a lock is at most so young that its maker may not have come to lock it."""
+_TRIES = 5
+"""How many folders are made, at most, until one can be locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,28 +143,45 @@ def restore(archive: Path, store: Path, url: SecretStr | None = None) -> Manifes
 
 @contextmanager
 def _workplace(parent: Path, prefix: str) -> Iterator[Path]:
-    """Make a folder that is gone afterwards, and clear away those that killed processes left."""
-    _clear_away(parent, prefix)
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=parent) as name:
-        lock = ProcessLock(Path(name, _LOCK))
-        if not lock.acquire():
-            raise StoreError(f"{name!r} cannot be locked. Check the permissions of {str(parent)!r}.")
-        try:
-            yield Path(name)
-        finally:
-            lock.release()
+    """Make a folder that is gone afterwards, and clear away those that killed processes left.
+
+    Its lock is made before anything else in it and goes last, so what was left has a lock or nothing in it, whenever
+    its process was killed; any other folder of such a name is somebody's own.
+    """
+    for left in parent.glob(f"{prefix}*"):
+        if left.is_dir() and ((left / _LOCK).exists() or not any(left.iterdir())):
+            _remove(left, ProcessLock(left / _LOCK))
+    folder, lock = _locked_folder(parent, prefix)
+    try:
+        yield folder
+    finally:
+        _remove(folder, lock)
 
 
-def _clear_away(parent: Path, prefix: str) -> None:
-    for folder in parent.glob(f"{prefix}*"):
+def _locked_folder(parent: Path, prefix: str) -> tuple[Path, ProcessLock]:
+    """Make a folder and lock it; another if a process that clears away has come in between."""
+    for _ in range(_TRIES):
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         lock = ProcessLock(folder / _LOCK)
-        if (folder / _LOCK).exists():
-            left = lock.acquire()
-        else:
-            left = folder.is_dir() and time.time() - folder.stat().st_mtime > _JUST_MADE_S
-        if left:
-            shutil.rmtree(folder, ignore_errors=True)
-            lock.release()
+        if lock.acquire() and (folder / _LOCK).exists():
+            return folder, lock
+        lock.release()
+    raise StoreError(f"{str(folder)!r} cannot be locked. Check the permissions of {str(parent)!r}.")
+
+
+def _remove(folder: Path, lock: ProcessLock) -> None:
+    """Remove a folder that this process has locked or can lock, the lock after all else."""
+    if not lock.acquire():
+        return
+    with suppress(OSError):  # another user's, or another process clears it away too
+        for path in folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != _LOCK:
+                path.unlink()
+        (folder / _LOCK).unlink()
+        folder.rmdir()
+    lock.release()
 
 
 def _pack(folder: Path, archive: Path) -> None:

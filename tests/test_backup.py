@@ -236,13 +236,51 @@ def test_a_running_backup_is_not_cleared_away_by_another(store, tmp_path, monkey
     assert _is_whole(tmp_path / "one.tar.gz", tmp_path) and _is_whole(tmp_path / "other.tar.gz", tmp_path)
 
 
-def test_a_folder_that_was_left_before_it_was_locked_is_cleared_away_in_time(store, tmp_path):
-    left, new = tmp_path / ".backup-left", tmp_path / ".backup-new"
-    left.mkdir()
-    new.mkdir()
-    os.utime(left, (time.time() - 7200,) * 2)
+def test_what_a_killed_backup_left_is_cleared_away_and_somebodys_own_folder_is_not(store, tmp_path):
+    left_unlocked, left_locked, own = (tmp_path / f".backup-{name}" for name in ("unlocked", "locked", "own"))
+    for folder in (left_unlocked, left_locked, own):
+        folder.mkdir()
+    (left_locked / "in-use.lock").touch()
+    (left_locked / "store").mkdir()
+    (left_locked / "archive").touch()
+    (own / "kept.txt").touch()
     back_up(store, tmp_path / "b.tar.gz")
-    assert not left.exists() and new.exists()
+    assert not left_unlocked.exists() and not left_locked.exists()
+    assert [path.name for path in own.iterdir()] == ["kept.txt"]
+
+
+KILLED_CLEARING_UP = """
+import os, signal, sys
+from pathlib import Path
+from rag.backup import back_up
+archived, left = False, int(sys.argv[3])
+def count(event, args):
+    global archived, left
+    if event == "os.rename" and str(args[1]) == sys.argv[2]:
+        archived = True
+    elif archived and event in ("os.remove", "os.rmdir"):
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(count)
+back_up(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def test_a_kill_while_a_backup_clears_up_leaves_nothing_that_the_next_does_not_clear_away(store, tmp_path):
+    """Killed before each thing in turn that it removes, until it has removed all."""
+    archives = tmp_path / "archives"
+    archives.mkdir()
+    killed = stayed = 0
+    while True:
+        command = [sys.executable, "-c", KILLED_CLEARING_UP, store, archives / "b.tar.gz", str(killed)]
+        if subprocess.run(command, cwd=ROOT).returncode != -signal.SIGKILL:
+            break
+        back_up(store, archives / "again.tar.gz")
+        stayed += len(list(archives.glob(".backup-*")))
+        killed += 1
+    count_fault("SIGKILL while a backup clears up", tries=killed, losses=stayed)
+    assert stayed == 0 and killed >= 5
 
 
 def test_a_damaged_catalog_does_not_replace_a_good_backup(store, tmp_path):
@@ -319,6 +357,7 @@ def test_a_kill_during_a_restore_leaves_a_whole_catalog_or_none(store, tmp_path,
         shutil.rmtree(tmp_path / "again")
     count_fault("SIGKILL during a restore into PostgreSQL", tries=tries, losses=lost)
     assert lost == 0
+    restore(archive, tmp_path / "again", postgres_server.new_database())  # clears away what the last kill left
     assert not list(tmp_path.glob(".restore-*"))
 
 
