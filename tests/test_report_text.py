@@ -90,3 +90,14 @@ def test_a_statement_is_found_by_its_paragraph_number():
     text = ReportText(META, rows)
     assert text.passage_numbered(5) == text.passages[1]
     assert text.passage_numbered(3) is None and text.passage_numbered(6) is None
+
+
+@given(
+    st.lists(st.tuples(st.text("执法。；! “”\n1", max_size=12), st.sampled_from(["body", "table_row"])), max_size=6),
+)
+def test_sentences_worked_out_ahead_are_those_found_when_wanted(statements):
+    rows = [ParagraphRow(n, text, kind, None, "[]", "other") for n, (text, kind) in enumerate(statements, 1)]
+    ahead, when_wanted = ReportText(META, rows), ReportText(META, rows)
+    ahead.prepare()
+    assert all(passage.known_spans is not None for passage in ahead.passages)
+    assert [p.sentences for p in ahead.passages] == [p.sentences for p in when_wanted.passages]

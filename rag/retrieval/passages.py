@@ -59,12 +59,14 @@ class Passage:
         paragraph: The paragraph.
         header: For a table row, the table's first row; else empty.
         known_folded: Its text, folded, where that is known already.
+        known_spans: Where its sentences begin and end, where that is known already.
     """
 
     report: ReportMeta
     paragraph: Paragraph
     header: str = ""
     known_folded: str | None = field(default=None, compare=False, repr=False)
+    known_spans: tuple[tuple[int, int], ...] | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def folded(self) -> str:
@@ -79,15 +81,26 @@ class Passage:
     @cached_property
     def sentences(self) -> tuple[Sentence, ...]:
         """Its sentences in order, without surrounding white space."""
-        found = []
-        whole = [(0, len(self.paragraph.text))]
-        for start, end in whole if self.header else split_sentences(self.paragraph.text, self.folded):
-            text = self.paragraph.text[start:end]
-            start += len(text) - len(text.lstrip())
-            end -= len(text) - len(text.rstrip())
-            if start < end:
-                found.append(Sentence(self, start, end))
-        return tuple(found)
+        spans = self.known_spans
+        if spans is None:
+            spans = tuple(sentence_spans(self.paragraph.text, self.folded, self.header))
+        return tuple(Sentence(self, start, end) for start, end in spans)
+
+
+def sentence_spans(text: str, folded: str, header: str) -> Iterator[tuple[int, int]]:
+    """Yield where the sentences of a paragraph begin and end, without surrounding white space.
+
+    Args:
+        text: The paragraph.
+        folded: The same, folded.
+        header: For a table row, which is one statement, the table's first row; else empty.
+    """
+    for start, end in [(0, len(text))] if header else split_sentences(text, folded):
+        sentence = text[start:end]
+        start += len(sentence) - len(sentence.lstrip())
+        end -= len(sentence) - len(sentence.rstrip())
+        if start < end:
+            yield start, end
 
 
 def folded_heading(path: tuple[str, ...], header: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
@@ -11,7 +12,7 @@ from operator import itemgetter
 
 from rag.catalog import ParagraphRow, to_paragraph, to_path
 from rag.folding import fold
-from rag.retrieval.passages import STATEMENTS, Passage, folded_heading
+from rag.retrieval.passages import STATEMENTS, Passage, folded_heading, sentence_spans
 from rag.tables import with_headers
 from rag.types import ParagraphKind, ReportMeta
 
@@ -42,8 +43,8 @@ class ReportText:
         self.folded = fold(BREAK.join([text for _, text, *_ in self._rows]))
 
     def prepare(self) -> None:
-        """Work out what every question needs."""
-        _ = self._starts, self.headings
+        """Work out what questions need."""
+        _ = self._starts, self.headings, self._sentences
 
     def __len__(self) -> int:
         """Return the number of statements."""
@@ -115,8 +116,26 @@ class ReportText:
         if place not in self._made:
             number, text, kind, section, path, section_kind, header = self._rows[place]
             paragraph = to_paragraph(ParagraphRow(number, text, kind, section, path, section_kind))
-            self._made[place] = Passage(self.meta, paragraph, header, self._statement(place))
+            known_spans = self._known_spans(place) if "_sentences" in self.__dict__ else None
+            self._made[place] = Passage(self.meta, paragraph, header, self._statement(place), known_spans)
         return self._made[place]
+
+    @cached_property
+    def _sentences(self) -> tuple[array[int], array[int]]:
+        """Where each sentence of all statements begins, and where it ends, in the joined text."""
+        begins, ends = array("I"), array("I")
+        for place, (_, text, *_, header) in enumerate(self._rows):
+            at = self._starts[place]
+            for start, end in sentence_spans(text, self._statement(place), header):
+                begins.append(at + start)
+                ends.append(at + end)
+        return begins, ends
+
+    def _known_spans(self, place: int) -> tuple[tuple[int, int], ...]:
+        begins, ends = self._sentences
+        at = self._starts[place]
+        first, last = bisect_left(begins, at), bisect_left(begins, self._starts[place + 1])
+        return tuple((start - at, end - at) for start, end in zip(begins[first:last], ends[first:last], strict=True))
 
     def _statement(self, place: int) -> str:
         return self.folded[self._starts[place] : self._starts[place + 1] - len(BREAK)]
