@@ -74,7 +74,7 @@ def test_looking_at_every_sentence_would_find_no_other_number(tmp_path, monkeypa
         for every in (False, True):
             if every:  # none is passed over
                 monkeypatch.setattr("rag.answering.passage.BEST_QUALITY", math.inf)
-                monkeypatch.setattr("rag.answering.figures.BEST_QUALITY", math.inf)
+                monkeypatch.setattr(FigureFinder, "qualities_at_most", lambda *_: [math.inf])
             answers[every] = {asked: opened.ask(asked, route=Route.PASSAGE).answer for asked in questions()}
     assert answers[False] == answers[True]
     assert looked_at[False] < looked_at[True] / 2

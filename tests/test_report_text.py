@@ -88,8 +88,8 @@ def test_a_table_row_knows_its_first_row_however_it_is_come_by():
 def test_a_statement_is_found_by_its_paragraph_number():
     rows = [ParagraphRow(n, "甲", kind, None, "[]", "other") for n, kind in ((2, "body"), (3, "debris"), (5, "body"))]
     text = ReportText(META, rows)
-    assert text.passage_numbered(5) == text.passages[1]
-    assert text.passage_numbered(3) is None and text.passage_numbered(6) is None
+    assert text.place_numbered(5) == 1 and text.row(1)[0] == 5
+    assert text.place_numbered(3) is None and text.place_numbered(6) is None
 
 
 @given(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rag import lexicon
 from rag.answering.asked_for import (
@@ -17,7 +17,7 @@ from rag.answering.asked_for import (
     preferred_units,
     unit_class,
 )
-from rag.figures import Figure, convertible
+from rag.figures import Figure, convertible, figure_spans
 from rag.folding import fold
 from rag.questions import Concept, Question
 from rag.retrieval.matching import Weighted, figures_of, mention_strength
@@ -36,6 +36,10 @@ WHOLE = lexicon.cue("asked", "whole")
 PART = lexicon.cue("asked", "part")
 WHOLE_BONUS, PART_LOSS = 0.3, 0.4
 """What it adds to a figure's nearness that it counts a whole year, and what it takes that it counts only a part."""
+QUALITY_OF_NONE = 0.5
+"""How surely a sentence without a figure answers that says that there was none."""
+FARTHEST = 30
+"""The gap, in characters, between a figure and a concept that its clause does not mention."""
 BEST_QUALITY = 1.0 + WHOLE_BONUS
 """The most that ``FigureFinder.quality`` gives for any sentence."""
 PART_FROM = lexicon.cue("asked", "part_from")
@@ -173,10 +177,19 @@ class FigureFinder:
         before = sentence.folded[left : figure.start]
         return near + (WHOLE_BONUS if WHOLE.search(before) else 0.0) - (PART_LOSS if PART.search(before) else 0.0)
 
-    @staticmethod
-    def best_quality(sentence: Sentence) -> float:
-        """Return the most that ``quality`` can give for a figure of a sentence, which is found out sooner."""
-        return BEST_QUALITY if WHOLE.search(sentence.folded) else BEST_QUALITY - WHOLE_BONUS
+    def qualities_at_most(self, sentence: Sentence) -> Iterator[float]:
+        """Yield what ``quality`` gives at most for a figure of a sentence: at once, then closer by how near one stands.
+
+        A sentence without a figure that says that there was none counts 0.5 (``QUALITY_OF_NONE``).
+        """
+        folded = sentence.folded
+        whole = WHOLE_BONUS if WHOLE.search(folded) else 0.0
+        yield 1.0 + whole
+        if sentence.passage.header:
+            return
+        mentions = [span for item in self._known for word in item.concept.words for span in _spans(word, folded)]
+        gaps = [_gap(start, end, mention) for start, end in figure_spans(folded) for mention in mentions]
+        yield max(_closeness(gaps) + whole, QUALITY_OF_NONE)
 
     def _belongs(self, sentence: Sentence) -> bool:
         """Tell whether a sentence is about what is counted.
@@ -280,12 +293,26 @@ def _nearness(figure: Figure, folded: str, weighted: Sequence[Weighted], share_a
 
 def _adjacency(figure: Figure, left: int, clause: str, concept: Concept) -> float:
     """1 where the figure touches the mention, less with distance."""
-    gaps = [
-        figure.start - left - end if end <= figure.start - left else start - (figure.end - left) + 1
-        for start, end in concept.positions(clause)
-    ]
-    nearest = min((gap for gap in gaps if gap >= 0), default=30)
+    return _closeness(_gap(figure.start - left, figure.end - left, mention) for mention in concept.positions(clause))
+
+
+def _gap(start: int, end: int, mention: tuple[int, int]) -> int:
+    """Return how far a figure stands from a mention, a little more if it stands before it; less than 0 if within."""
+    return start - mention[1] if mention[1] <= start else mention[0] - end + 1
+
+
+def _closeness(gaps: Iterable[int]) -> float:
+    """Return 1 for a gap of nothing, less for the least of larger ones."""
+    nearest = min((gap for gap in gaps if gap >= 0), default=FARTHEST)
     return 1.0 / (1.0 + 0.3 * nearest)
+
+
+def _spans(word: str, folded: str) -> Iterator[tuple[int, int]]:
+    """Yield wherever a word stands, in others too."""
+    start = folded.find(word)
+    while start >= 0:
+        yield start, start + len(word)
+        start = folded.find(word, start + 1)
 
 
 def fact_of(figure: Figure, sentence: Sentence, question: Question, year: int | None, marker: int) -> Fact:

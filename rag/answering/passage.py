@@ -10,7 +10,7 @@ from itertools import chain, takewhile
 
 from rag import lexicon
 from rag.answering.draft import Draft
-from rag.answering.figures import BEST_QUALITY, FigureFinder, fact_of, heaviest_of
+from rag.answering.figures import BEST_QUALITY, QUALITY_OF_NONE, FigureFinder, fact_of, heaviest_of
 from rag.answering.quoting import cite_sentence
 from rag.answering.refusal import refuse
 from rag.answering.wording import gloss, phrase, quoted, report_name
@@ -151,11 +151,13 @@ def _settling_the_number(matches: Iterable[Match], finder: FigureFinder) -> list
             break
         if at_most <= last_shown:
             break
-        if match.score + QUALITY_WEIGHT * finder.best_quality(match.sentence) <= last_shown:
+        if any(
+            match.score + QUALITY_WEIGHT * quality <= last_shown for quality in finder.qualities_at_most(match.sentence)
+        ):
             continue
         figures = finder.figures(match.sentence)
         if figures or finder.states_none(match.sentence):
-            near = max((finder.quality(match.sentence, figure) for figure in figures), default=0.5)
+            near = max((finder.quality(match.sentence, figure) for figure in figures), default=QUALITY_OF_NONE)
             sureness = match.score + QUALITY_WEIGHT * near
             scored.append((sureness, match))
             surest = max(surest or (sureness, match.score), (sureness, match.score), key=lambda item: item[0])

@@ -1,6 +1,6 @@
 """Questions understood: route, language, scope, what is asked for, and the concepts to look for."""
 
-from rag.questions.analysis import Question, analyse, distinct_offices
+from rag.questions.analysis import Question, analyse, distinct_offices, question_patterns
 from rag.questions.concepts import Concept, field_concepts, load_vocabulary
 from rag.questions.gazetteer import Gazetteer, pinyin_name, short_name
 
@@ -12,6 +12,7 @@ __all__ = [
     "distinct_offices",
     "field_concepts",
     "load_vocabulary",
+    "question_patterns",
     "pinyin_name",
     "short_name",
 ]

@@ -65,8 +65,16 @@ class Question:
 
 
 @cache
-def _wording() -> dict[str, Any]:
-    return dict(lexicon.load("questions"))
+def question_patterns() -> dict[str, Any]:
+    """Return the patterns of ``rag/lexicon/questions.yaml`` as they are grouped there, compiled."""
+    words = lexicon.load("questions")
+    return {name: _compiled(group) for name, group in words.items() if name not in ("stop", "light_verbs")}
+
+
+def _compiled(group: Any) -> Any:  # noqa: ANN401 - a pattern, or a list or a mapping of such groups
+    if isinstance(group, dict):
+        return {name: _compiled(inner) for name, inner in group.items()}
+    return [re.compile(pattern) for pattern in group] if isinstance(group, list) else re.compile(group)
 
 
 def language_of(text: str) -> Language:
@@ -109,7 +117,7 @@ def analyse(
         reported = {meta.year for meta in gazetteer.metas if (meta.office, meta.region) in question.offices}
         if not set(question.years) & reported and not alone.years and reported:
             # The year was another office's; this one has no report for it.
-            relative = re.search(_wording()["year_before"][question.language], fold(text))
+            relative = question_patterns()["year_before"][question.language].search(fold(text))
             question = question if relative else replace(question, years=())
     return replace(question, route=route) if route else question
 
@@ -117,14 +125,12 @@ def analyse(
 def _analyse_alone(text: str, gazetteer: Gazetteer) -> Question:
     language = language_of(text)
     mention = find_mentions(text, gazetteer, language)
-    wording = _wording()
+    patterns = question_patterns()
     lowered = fold(mention.rest)
     # Of several sentences the first asks; the others tell how to answer (请逐个说明依据).
     asking = re.split(r"(?<=[?？])", mention.rest, maxsplit=1)[0]
     concepts, manner = find_concepts(asking if re.search(r"\w{4}", asking) else mention.rest, language)
-    sections = tuple(
-        SectionKind(kind) for kind, cues in wording["sections"].items() if re.search(cues[language], lowered)
-    )
+    sections = tuple(SectionKind(kind) for kind, cues in patterns["sections"].items() if cues[language].search(lowered))
     route = _route(fold(text), lowered, mention.offices, mention.years, language)
     return Question(
         text=text,
@@ -136,11 +142,11 @@ def _analyse_alone(text: str, gazetteer: Gazetteer) -> Question:
         unknown_offices=mention.unknown_offices,
         unnamed=mention.unnamed,
         concepts=concepts,
-        asked=frozenset(kind for kind, cues in wording["asked"].items() if re.search(cues[language], lowered)),
-        lack=bool(re.search(wording["lack"][language], manner)),
-        lack_of_degree=bool(re.search(wording["lack_of_degree"][language], manner)),
-        planned=bool(re.search(wording["planned"][language], lowered)),
-        mention=bool(re.search(wording["mention"][language], lowered)),
+        asked=frozenset(kind for kind, cues in patterns["asked"].items() if cues[language].search(lowered)),
+        lack=bool(patterns["lack"][language].search(manner)),
+        lack_of_degree=bool(patterns["lack_of_degree"][language].search(manner)),
+        planned=bool(patterns["planned"][language].search(lowered)),
+        mention=bool(patterns["mention"][language].search(lowered)),
         sections=sections,
         superlative=_superlative(lowered, language),
         total=_asks_total(lowered, language),
@@ -149,29 +155,29 @@ def _analyse_alone(text: str, gazetteer: Gazetteer) -> Question:
 
 def _with_year_before(years: tuple[int, ...], text: str, route: Route, language: Language) -> tuple[int, ...]:
     """Add the year before the one named, where a comparison with it is asked for."""
-    if route is Route.COMPARE and len(years) == 1 and re.search(_wording()["year_before"][language], text):
+    if route is Route.COMPARE and len(years) == 1 and question_patterns()["year_before"][language].search(text):
         return (years[0] - 1, years[0])
     return years
 
 
-def _matches(text: str, patterns: Iterable[str]) -> bool:
-    return any(re.search(pattern, text) for pattern in patterns)
+def _matches(text: str, patterns: Iterable[re.Pattern[str]]) -> bool:
+    return any(pattern.search(text) for pattern in patterns)
 
 
 def _asks_total(text: str, language: Language) -> bool:
     """Tell whether figures are to be summed, not reports or offices counted (一共有几份报告提到…)."""
-    return _matches(text, _wording()["routes"]["total"][language]) and not _counts_reports(text, language)
+    return _matches(text, question_patterns()["routes"]["total"][language]) and not _counts_reports(text, language)
 
 
 def _counts_reports(text: str, language: Language) -> bool:
     """Tell whether the one number asked for is that of reports or offices."""
-    counted = _matches(text, _wording()["routes"]["count"][language])
+    counted = _matches(text, question_patterns()["routes"]["count"][language])
     return counted and len(lexicon.cue("asked", "asking_part").findall(text)) == 1
 
 
 def _superlative(text: str, language: Language) -> str | None:
-    for name, cues in _wording()["superlative"].items():
-        if re.search(cues[language], text):
+    for name, cues in question_patterns()["superlative"].items():
+        if cues[language].search(text):
             return str(name)
     return None
 
@@ -184,7 +190,7 @@ def _route(
     language: Language,
 ) -> Route:
     """Choose the route; a modest route (one passage) wins where the wording is not clear."""
-    routes = _wording()["routes"]
+    routes = question_patterns()["routes"]
     if _matches(rest, routes["count"][language]) and distinct_offices(offices) != 1:
         return Route.COUNT
     comparing = _matches(rest, routes["compare"][language]) or _matches(whole, routes["compare"][language])
@@ -215,9 +221,9 @@ def distinct_offices(offices: Sequence[tuple[str, str | None]]) -> int:
 def _years_relative(question: Question, years: tuple[int, ...]) -> tuple[int, ...]:
     """Return the years that a follow-up means: those of the turn before, the year before or the year after them."""
     folded = fold(question.text)
-    if re.search(_wording()["year_before"][question.language], folded):
+    if question_patterns()["year_before"][question.language].search(folded):
         return (min(years) - 1,)
-    if re.search(_wording()["year_after"][question.language], folded) and not question.planned:
+    if question_patterns()["year_after"][question.language].search(folded) and not question.planned:
         return (max(years) + 1,)
     return years
 

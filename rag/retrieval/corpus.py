@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from rag.catalog import Catalog
-from rag.questions import Concept, field_concepts, load_vocabulary
+from rag.questions import Concept, field_concepts, load_vocabulary, question_patterns
 from rag.retrieval.pair_index import PairIndex
 from rag.retrieval.passages import Passage
 from rag.retrieval.report_text import ReportText
@@ -98,6 +98,7 @@ class Corpus:
                 text.prepare()
             if stopping.wait(PRELOADING_PAUSE_S):
                 return False
+        question_patterns()
         load_vocabulary()
         for concept in field_concepts():
             self.rarity(concept)

@@ -101,11 +101,10 @@ class ReportText:
             found.setdefault(_heading(path, header), []).append(place)
         return found
 
-    def passage_numbered(self, number: int) -> Passage | None:
-        """Return the statement that is a paragraph of the report by its number; None if that is no statement."""
+    def place_numbered(self, number: int) -> int | None:
+        """Return the place of the statement that is a paragraph of the report by its number; None if that is none."""
         place = bisect_left(self._rows, number, key=itemgetter(0))
-        found = place < len(self) and self._rows[place][0] == number
-        return self.passage(place) if found else None
+        return place if place < len(self) and self._rows[place][0] == number else None
 
     def row(self, place: int) -> StatementRow:
         """Return the statement at a place as stored."""

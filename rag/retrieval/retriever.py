@@ -101,11 +101,13 @@ class Retriever:
                 (DENSE_WEIGHT, _inside_order(dense, best, reach)),
             ]
         )
-        placed = ((_passage(place, texts, kinds), score) for place, score in ranking.items())
-        found = [(passage, score) for passage, score in placed if passage is not None]
+        found = list(_statements(ranking, texts, kinds))
         many = len(scope.metas) > 1 and not question.offices
-        spread_out = spread(found, lambda item: item[0].report.id, max(2, wanted // 3) if many else wanted, wanted)
-        contexts = tuple(Context(passage.report, passage.paragraph, round(score, 5)) for passage, score in spread_out)
+        chosen = spread(found, lambda item: item[0].meta.id, max(2, wanted // 3) if many else wanted, wanted)
+        best_passages = ((text.passage(at), score) for text, at, score in chosen)
+        contexts = tuple(
+            Context(passage.report, passage.paragraph, round(score, 5)) for passage, score in best_passages
+        )
         return Retrieval(contexts, matches, weighted)
 
     def weigh(self, question: Question, scope: Scope) -> tuple[Weighted, ...]:
@@ -190,11 +192,21 @@ def _distinct_places(matches: Iterable[Match]) -> Iterator[Place]:
             yield place
 
 
-def _passage(place: Place, texts: Mapping[str, ReportText], kinds: Sequence[SectionKind]) -> Passage | None:
-    """Return the passage at a place; None where there is no statement, or one of another kind of section."""
-    report_id, number = place
-    passage = texts[report_id].passage_numbered(number) if report_id in texts else None
-    return passage if passage and (not kinds or passage.paragraph.section_kind in kinds) else None
+def _statements(
+    ranking: Mapping[Place, float], texts: Mapping[str, ReportText], kinds: Sequence[SectionKind]
+) -> Iterator[tuple[ReportText, int, float]]:
+    """Yield each paragraph ranked that is a statement: its report's text, its place in it, its score.
+
+    Args:
+        ranking: Paragraphs with their scores, best first.
+        texts: The reports looked at.
+        kinds: Of sections of these kinds; none named: of all.
+    """
+    for (report_id, number), score in ranking.items():
+        text = texts.get(report_id)
+        at = None if text is None else text.place_numbered(number)
+        if text is not None and at is not None and (not kinds or text.row(at)[-2] in kinds):
+            yield text, at, score
 
 
 def _names_a_year(match: Match, years: Sequence[int]) -> bool:

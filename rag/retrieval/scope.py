@@ -41,7 +41,8 @@ def resolve_scope(question: Question, metas: Sequence[ReportMeta]) -> Scope:
     if not question.years or not named:
         return Scope(tuple(named))
     of_year = [meta for meta in named if meta.year in question.years]
-    absent = tuple(year for year in question.years if year not in {meta.year for meta in named})
+    years = {meta.year for meta in named}
+    absent = tuple(year for year in question.years if year not in years)
     if question.planned or SectionKind.PLAN in question.sections:
         # What was planned for a year stands in the report of the year before.
         planning = [meta for meta in named if meta.year is not None and meta.year + 1 in question.years]
@@ -54,7 +55,8 @@ def resolve_scope(question: Question, metas: Sequence[ReportMeta]) -> Scope:
 
 def _named(question: Question, metas: Sequence[ReportMeta]) -> list[ReportMeta]:
     if question.offices:
-        return [meta for meta in metas if (meta.office, meta.region) in question.offices]
+        offices = {office for office, _ in question.offices}  # which few have, so that few pairs are compared
+        return [meta for meta in metas if meta.office in offices and (meta.office, meta.region) in question.offices]
     if question.unnamed:
         return [meta for meta in metas if meta.office is None]
     if question.unknown_offices:
