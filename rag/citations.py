@@ -78,12 +78,12 @@ class Marker:
     def __init__(self) -> None:
         self._citations: dict[str, Citation] = {}
 
-    def cite(self, report: ReportMeta, paragraph: Paragraph, start: int, end: int) -> int:
-        """Return the marker of characters ``start:end`` of a paragraph."""
+    def cite(self, report: ReportMeta, paragraph: Paragraph, start: int, end: int) -> Citation:
+        """Return the citation of characters ``start:end`` of a paragraph, with its marker."""
         key = str(CitationAddress(report.id, paragraph.number, start, end))
         if key not in self._citations:
             self._citations[key] = cut_citation(report, paragraph, start, end, len(self._citations) + 1)
-        return self._citations[key].marker
+        return self._citations[key]
 
     @property
     def citations(self) -> tuple[Citation, ...]:

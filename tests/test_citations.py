@@ -82,6 +82,6 @@ def test_offsets_outside_the_paragraph_are_refused(tell):
 def test_one_place_has_one_marker(tell):
     told = tell("青石", 2023, ("measures", "全年受理26件。"))
     marker = Marker()
-    numbers = [marker.cite(told.meta, told.paragraphs[0], start, 7) for start in (2, 0, 2)]
+    numbers = [marker.cite(told.meta, told.paragraphs[0], start, 7).marker for start in (2, 0, 2)]
     assert numbers == [1, 2, 1]
     assert [citation.marker for citation in marker.citations] == [1, 2]

@@ -321,7 +321,8 @@ def _top_heading(sentence: Sentence, marker: Marker, passages: Sequence[Passage]
     for passage in passages:
         paragraph = passage.paragraph
         if paragraph.kind == "heading" and paragraph.path == (heading,) and passage.report == sentence.passage.report:
-            return f"“{heading}”[{marker.cite(passage.report, paragraph, 0, len(paragraph.text))}]"
+            citation = marker.cite(passage.report, paragraph, 0, len(paragraph.text))
+            return f"“{heading}”[{citation.marker}]"
     return f"“{heading}”"
 
 

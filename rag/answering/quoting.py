@@ -44,5 +44,4 @@ def cite_sentence(
 ) -> Citation:
     """Return the citation of a sentence, shortened to whole clauses where it is long; arguments as `quote_span`."""
     start, end = quote_span(sentence, around, longest)
-    number = marker.cite(sentence.passage.report, sentence.passage.paragraph, start, end)
-    return marker.citations[number - 1]
+    return marker.cite(sentence.passage.report, sentence.passage.paragraph, start, end)

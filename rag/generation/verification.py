@@ -207,7 +207,7 @@ def _shown(verified: Verified, marker: Marker, language: Language) -> str:
     body, end = (text[:-stop], text[-stop:]) if stop else (text, "")
     if verified.faults:
         return f"{body}{told(language, 'flag')}{end}{space}"
-    numbers = [marker.cite(*place) for place in _places(verified, language)]
+    numbers = [marker.cite(*place).marker for place in _places(verified, language)]
     markers = "".join(f"[{number}]" for number in dict.fromkeys(numbers))
     gap = " " if language == "en" and markers else ""
     return f"{body}{gap}{markers}{end}{space}"
