@@ -6,7 +6,6 @@ Run it with ``python -m benchmarks.embedding_speed [--rounds N] [--reports DIR]`
 from __future__ import annotations
 
 import argparse
-import re
 import statistics
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import TypeVar
 from rag.embedding import load_embedder
 from rag.embedding.bundled import unpacked_model
 from rag.embedding.device import choose_device, choose_precision
+from rag.loading import find_files, load_document
 from rag.settings import load_settings
 
 Result = TypeVar("Result")
@@ -25,36 +25,34 @@ ROOT = Path(__file__).resolve().parent.parent
 CHUNK_CHARACTERS = 330
 QUESTION = "哪些街道不具备行政执法权利？？"
 QUESTIONS = 50
+MAX_BYTES = 50_000_000
 HIDDEN, LAYERS = 384, 12
 FLOPS_A_TOKEN = 2 * LAYERS * 12 * HIDDEN**2
 """Of the matrix products: four of the hidden size squared for attention, two of four times that."""
 
 
 def read_chunks(folder: Path) -> list[str]:
-    """Return the folder's text files cut between lines into chunks of about the usual size."""
+    """Return the folder's reports cut between blocks into chunks of about the usual size, each once."""
     chunks: list[str] = []
-    for path in sorted(folder.glob("*")):
-        if path.suffix not in {".txt", ".md"}:
-            continue
+    for path in find_files([folder]):
         current = ""
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            stripped = re.sub(r"^#+\s*", "", line.strip())
-            if current and len(current) + len(stripped) > CHUNK_CHARACTERS:
+        for block in load_document(path, max_bytes=MAX_BYTES).blocks:
+            if current and len(current) + len(block.text) > CHUNK_CHARACTERS:
                 chunks.append(current)
                 current = ""
-            current += stripped
+            current += block.text
         if current:
             chunks.append(current)
     return list(dict.fromkeys(chunks))
 
 
 def find_reports(given: Path | None) -> Path:
-    """Return the first folder that holds reports in plain text."""
+    """Return the first folder that holds reports."""
     folders = [given] if given else [ROOT.parent / "shared" / "reports", ROOT / "data" / "reports"]
     for folder in folders:
         if folder.is_dir() and read_chunks(folder):
             return folder
-    sys.exit(f"No .txt or .md reports in {', '.join(map(str, folders))}. Give a folder with --reports.")
+    sys.exit(f"No reports in {', '.join(map(str, folders))}. Give a folder with --reports.")
 
 
 def timed(call: Callable[[], Result]) -> tuple[float, Result]:

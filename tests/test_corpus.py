@@ -61,7 +61,9 @@ def test_what_was_read_ahead_is_read_no_more(catalog, monkeypatch):
     corpus = Corpus(catalog, 10)
     assert corpus.preload(threading.Event())
     monkeypatch.setattr(Catalog, "paragraph_rows", lambda *_: pytest.fail("read again"))
-    assert len(texts(corpus, catalog)) == 4
+    known = texts(corpus, catalog)
+    assert len(known) == 4
+    assert all(p.known_sentences is not None for text in known.values() for p in text.passages)
     assert corpus.preload(threading.Event())
 
 

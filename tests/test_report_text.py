@@ -93,11 +93,15 @@ def test_a_statement_is_found_by_its_paragraph_number():
 
 
 @given(
-    st.lists(st.tuples(st.text("执法。；! “”\n1", max_size=12), st.sampled_from(["body", "table_row"])), max_size=6),
+    st.lists(
+        st.tuples(st.text("执法。；! “”\n1件 |", max_size=12), st.sampled_from(["body", "table_row"])), max_size=6
+    ),
 )
 def test_sentences_worked_out_ahead_are_those_found_when_wanted(statements):
     rows = [ParagraphRow(n, text, kind, None, "[]", "other") for n, (text, kind) in enumerate(statements, 1)]
     ahead, when_wanted = ReportText(META, rows), ReportText(META, rows)
-    ahead.prepare()
-    assert all(passage.known_spans is not None for passage in ahead.passages)
+    ahead.prepare_sentences()
+    assert all(passage.known_sentences is not None for passage in ahead.passages)
     assert [p.sentences for p in ahead.passages] == [p.sentences for p in when_wanted.passages]
+    for known, found in zip(ahead.passages, when_wanted.passages, strict=True):
+        assert [s.states_figure for s in known.sentences] == [bool(s.figures) for s in found.sentences]

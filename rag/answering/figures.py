@@ -20,7 +20,7 @@ from rag.answering.asked_for import (
 from rag.figures import Figure, convertible, figure_spans
 from rag.folding import fold
 from rag.questions import Concept, Question
-from rag.retrieval.matching import Weighted, figures_of, mention_strength
+from rag.retrieval.matching import Weighted, mention_strength
 from rag.retrieval.passages import Sentence
 from rag.survey.stance import clause_around, says_none
 from rag.types import Fact
@@ -125,7 +125,7 @@ class FigureFinder:
             return [figure] if figure else []
         if not self._belongs(sentence):
             return []
-        figures = fitting(figures_of(sentence), None)
+        figures = fitting(sentence.figures, None)
         shares = [figure for figure in figures if unit_class(figure.unit) == "share"]
         counts = [figure for figure in figures if unit_class(figure.unit) != "share"]
         nearest = [self._nearest(group, sentence, share) for group, share in ((counts, False), (shares, True)) if group]
@@ -138,7 +138,7 @@ class FigureFinder:
         (26件信访案件). With a year, the figure of the clause that names the year; with a unit, one that can be read
         in it.
         """
-        figures = fitting(figures_of(sentence), self._unit_class)
+        figures = fitting(sentence.figures, self._unit_class)
         if unit is not None:
             figures = [figure for figure in figures if convertible(figure.unit, unit) is not None]
         figures = [figure for figure in figures if not _is_threshold(figure, sentence.folded)]
@@ -215,7 +215,7 @@ class FigureFinder:
         """Return the figure for each part of the question that a sentence settles, in the sentence's order."""
         chosen: list[Figure] = []
         for part in self._parts:
-            fit = fitting(figures_of(sentence), part.unit_class)
+            fit = fitting(sentence.figures, part.unit_class)
             figures = [item for item in fit if item not in chosen and not _is_threshold(item, sentence.folded)]
             for other in self._parts:
                 if other.counted is not None and other is not part:

@@ -14,7 +14,7 @@ from rag.generation.overlap import pairs
 from rag.numerals import ARABIC, parse_number
 from rag.questions.concepts import find_concepts
 from rag.retrieval import Sentence
-from rag.retrieval.matching import figures_of, mention_strength
+from rag.retrieval.matching import mention_strength
 from rag.types import Language
 
 DIGITS = re.compile(rf"(?<![A-Za-z0-9_.])(?:{ARABIC})")
@@ -129,7 +129,7 @@ def number_fault(text: str, number: Number, evidence: Sequence[Sentence], langua
 
 
 def _stated(sentence: Sentence) -> list[Number]:
-    figures: Sequence[Figure] = figures_of(sentence)
+    figures: Sequence[Figure] = sentence.figures
     stated = [Number(f.start, f.end, f.value, f.unit, f.qualifier, f.high) for f in figures]
     for match in DIGITS.finditer(sentence.folded):
         if not any(number.start <= match.start() < number.end for number in stated):

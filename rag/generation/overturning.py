@@ -10,7 +10,7 @@ from rag.generation.sources import Source
 from rag.generation.verification import VerifiedReply
 from rag.questions import Question
 from rag.retrieval import Sentence
-from rag.retrieval.matching import figures_of, mention_strength
+from rag.retrieval.matching import mention_strength
 from rag.survey.stance import says_none
 
 MOST_MISSED = 1 / 3
@@ -37,7 +37,7 @@ def _answers(sentence: Sentence, question: Question) -> bool:
         return True
     # What is counted comes last in Chinese, first in English.
     counted = asked[-1 if question.language == "zh" else 0]
-    figures = fitting(figures_of(sentence), asked_unit_class(question))
+    figures = fitting(sentence.figures, asked_unit_class(question))
     return says_none(counted, sentence.folded) or bool(figures and mention_strength(counted, sentence.folded))
 
 

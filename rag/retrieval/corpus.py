@@ -20,7 +20,7 @@ READ_AT_ONCE = 500
 PRELOADED_AT_ONCE = 20
 """Reports read ahead together; a question that comes meanwhile waits for so many."""
 PRELOADING_PAUSE_S = 0.01
-"""Seconds between two such batches, for questions to go on."""
+"""Seconds between two such batches, or between cutting the sentences of two, for questions to go on."""
 RARITY_SAMPLE = 20_000
 """Paragraphs over which a concept's rarity is estimated."""
 
@@ -80,7 +80,9 @@ class Corpus:
         return found
 
     def preload(self, stopping: threading.Event) -> bool:
-        """Read what is not in memory yet, as far as it is kept, and weigh the terms of the field; then all is known.
+        """Read what is not in memory yet, as far as it is kept, weigh the terms of the field, and cut sentences.
+
+        What saves a question most comes first; in the end all is known.
 
         Args:
             stopping: Ends it early when set.
@@ -103,6 +105,12 @@ class Corpus:
         for concept in field_concepts():
             self.rarity(concept)
             if stopping.is_set():
+                return False
+        texts = list(self._texts.values())
+        for start in range(0, len(texts), PRELOADED_AT_ONCE):
+            for text in texts[start : start + PRELOADED_AT_ONCE]:
+                text.prepare_sentences()
+            if stopping.wait(PRELOADING_PAUSE_S):
                 return False
         self._preloaded = counter
         return True

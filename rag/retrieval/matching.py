@@ -10,11 +10,9 @@ from functools import lru_cache
 from itertools import count
 
 from rag import lexicon
-from rag.figures import Figure, parse_figures, states_figure
 from rag.questions import Concept, Question
 from rag.retrieval.passages import Passage, Sentence
 from rag.retrieval.report_text import ReportText
-from rag.tables import cell_figures
 from rag.types import ParagraphKind, SectionKind
 
 KIND_WEIGHT = {
@@ -335,7 +333,7 @@ def _form(sentence: Sentence, question: Question, direct: float) -> float:
     paragraph = sentence.passage.paragraph
     bonus = _place_bonus(paragraph.section_kind, paragraph.kind, question)
     if direct > 0:
-        if "number" in question.asked and _states_figure(sentence.text, sentence.folded, sentence.passage.header):
+        if "number" in question.asked and sentence.states_figure:
             bonus += FIGURE_BONUS
         if "list" in question.asked and LISTING.search(sentence.folded):
             bonus += LISTING_BONUS
@@ -402,21 +400,6 @@ class Matches(Iterable[Match]):
                     return
                 self._known.append(following)
             yield self._known[place]
-
-
-def figures_of(sentence: Sentence) -> tuple[Figure, ...]:
-    """Return the figures of a sentence; offsets count from the sentence's start."""
-    return _figures(sentence.text, sentence.folded, sentence.passage.header)
-
-
-@lru_cache(maxsize=20_000)
-def _figures(text: str, folded: str, header: str) -> tuple[Figure, ...]:
-    return cell_figures(text, header) if header and text != header else parse_figures(text, folded)
-
-
-@lru_cache(maxsize=20_000)
-def _states_figure(text: str, folded: str, header: str) -> bool:
-    return bool(_figures(text, folded, header)) if header else states_figure(text, folded)
 
 
 def is_instruction(folded: str) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from rag import lexicon
+from rag.figures import Figure, parse_figures, states_figure
 from rag.folding import fold
 from rag.structure.sentences import split_sentences
-from rag.tables import with_headers
+from rag.tables import cell_figures, with_headers
 from rag.types import Paragraph, ReportMeta
 
 STATEMENTS = ("body", "table_row", "heading", "title")
@@ -18,11 +19,19 @@ STATEMENTS = ("body", "table_row", "heading", "title")
 
 @dataclass(frozen=True)
 class Sentence:
-    """Characters ``start:end`` of a paragraph that make one statement."""
+    """Characters ``start:end`` of a paragraph that make one statement.
+
+    Attributes:
+        passage: The paragraph.
+        start: Offset of its first character.
+        end: Offset after its last.
+        known_to_state: Whether it states a figure, where that is known already.
+    """
 
     passage: Passage
     start: int
     end: int
+    known_to_state: bool | None = field(default=None, compare=False, repr=False)
 
     @property
     def text(self) -> str:
@@ -33,6 +42,17 @@ class Sentence:
     def folded(self) -> str:
         """The sentence as matched."""
         return self.passage.folded[self.start : self.end]
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """Its figures; offsets count from its start."""
+        return _figures(self.text, self.folded, self.passage.header)
+
+    @property
+    def states_figure(self) -> bool:
+        """Whether it has a figure, found out sooner than its figures."""
+        known = self.known_to_state
+        return _states_figure(self.text, self.folded, self.passage.header) if known is None else known
 
     def names_year(self, year: int) -> tuple[int, int] | None:
         """Return where it names a year, by its number or, the year before the report's, as 上年 or 去年; else None.
@@ -59,14 +79,15 @@ class Passage:
         paragraph: The paragraph.
         header: For a table row, the table's first row; else empty.
         known_folded: Its text, folded, where that is known already.
-        known_spans: Where its sentences begin and end, where that is known already.
+        known_sentences: Of each sentence, where it begins, where it ends and whether it states a figure, where that is
+            known already.
     """
 
     report: ReportMeta
     paragraph: Paragraph
     header: str = ""
     known_folded: str | None = field(default=None, compare=False, repr=False)
-    known_spans: tuple[tuple[int, int], ...] | None = field(default=None, compare=False, repr=False)
+    known_sentences: tuple[tuple[int, int, bool], ...] | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def folded(self) -> str:
@@ -81,9 +102,9 @@ class Passage:
     @cached_property
     def sentences(self) -> tuple[Sentence, ...]:
         """Its sentences in order, without surrounding white space."""
-        spans = self.known_spans
-        if spans is None:
-            spans = tuple(sentence_spans(self.paragraph.text, self.folded, self.header))
+        if self.known_sentences is not None:
+            return tuple(Sentence(self, *known) for known in self.known_sentences)
+        spans = sentence_spans(self.paragraph.text, self.folded, self.header)
         return tuple(Sentence(self, start, end) for start, end in spans)
 
 
@@ -101,6 +122,16 @@ def sentence_spans(text: str, folded: str, header: str) -> Iterator[tuple[int, i
         end -= len(sentence) - len(sentence.rstrip())
         if start < end:
             yield start, end
+
+
+@lru_cache(maxsize=20_000)
+def _figures(text: str, folded: str, header: str) -> tuple[Figure, ...]:
+    return cell_figures(text, header) if header and text != header else parse_figures(text, folded)
+
+
+@lru_cache(maxsize=20_000)
+def _states_figure(text: str, folded: str, header: str) -> bool:
+    return bool(_figures(text, folded, header)) if header else states_figure(text, folded)
 
 
 def folded_heading(path: tuple[str, ...], header: str) -> str:

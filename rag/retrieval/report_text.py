@@ -12,7 +12,7 @@ from operator import itemgetter
 
 from rag.catalog import ParagraphRow, to_paragraph, to_path
 from rag.folding import fold
-from rag.retrieval.passages import STATEMENTS, Passage, folded_heading, sentence_spans
+from rag.retrieval.passages import STATEMENTS, Passage, folded_heading
 from rag.tables import with_headers
 from rag.types import ParagraphKind, ReportMeta
 
@@ -43,8 +43,12 @@ class ReportText:
         self.folded = fold(BREAK.join([text for _, text, *_ in self._rows]))
 
     def prepare(self) -> None:
-        """Work out what questions need."""
-        _ = self._starts, self.headings, self._sentences
+        """Work out what every question needs."""
+        _ = self._starts, self.headings
+
+    def prepare_sentences(self) -> None:
+        """Work out what a question needs of the statements that meet it."""
+        _ = self._sentences
 
     def __len__(self) -> int:
         """Return the number of statements."""
@@ -113,28 +117,34 @@ class ReportText:
     def passage(self, place: int) -> Passage:
         """Return the statement at a place."""
         if place not in self._made:
-            number, text, kind, section, path, section_kind, header = self._rows[place]
-            paragraph = to_paragraph(ParagraphRow(number, text, kind, section, path, section_kind))
-            known_spans = self._known_spans(place) if "_sentences" in self.__dict__ else None
-            self._made[place] = Passage(self.meta, paragraph, header, self._statement(place), known_spans)
+            self._made[place] = self._passage(place, self._known_sentences(place) if self._has_sentences else None)
         return self._made[place]
 
-    @cached_property
-    def _sentences(self) -> tuple[array[int], array[int]]:
-        """Where each sentence of all statements begins, and where it ends, in the joined text."""
-        begins, ends = array("I"), array("I")
-        for place, (_, text, *_, header) in enumerate(self._rows):
-            at = self._starts[place]
-            for start, end in sentence_spans(text, self._statement(place), header):
-                begins.append(at + start)
-                ends.append(at + end)
-        return begins, ends
+    def _passage(self, place: int, known_sentences: tuple[tuple[int, int, bool], ...] | None) -> Passage:
+        number, text, kind, section, path, section_kind, header = self._rows[place]
+        paragraph = to_paragraph(ParagraphRow(number, text, kind, section, path, section_kind))
+        return Passage(self.meta, paragraph, header, self._statement(place), known_sentences)
 
-    def _known_spans(self, place: int) -> tuple[tuple[int, int], ...]:
-        begins, ends = self._sentences
+    @property
+    def _has_sentences(self) -> bool:
+        return "_sentences" in self.__dict__
+
+    @cached_property
+    def _sentences(self) -> tuple[array[int], array[int], array[int]]:
+        """Of each sentence, where it begins and ends in the joined text, and whether it states a figure."""
+        begins, ends, stating = array("I"), array("I"), array("b")
+        for place, at in enumerate(self._starts[:-1]):
+            for sentence in self._passage(place, None).sentences:
+                begins.append(at + sentence.start)
+                ends.append(at + sentence.end)
+                stating.append(sentence.states_figure)
+        return begins, ends, stating
+
+    def _known_sentences(self, place: int) -> tuple[tuple[int, int, bool], ...]:
+        begins, ends, stating = self._sentences
         at = self._starts[place]
         first, last = bisect_left(begins, at), bisect_left(begins, self._starts[place + 1])
-        return tuple((start - at, end - at) for start, end in zip(begins[first:last], ends[first:last], strict=True))
+        return tuple((begins[i] - at, ends[i] - at, bool(stating[i])) for i in range(first, last))
 
     def _statement(self, place: int) -> str:
         return self.folded[self._starts[place] : self._starts[place + 1] - len(BREAK)]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rag.retrieval import Passage, ReportText, Sentence
-from rag.retrieval.matching import NEARBY, figures_of, is_instruction, mention_strength
+from rag.retrieval.matching import NEARBY, is_instruction, mention_strength
 from rag.survey.predicate import Predicate
 from rag.survey.stance import Stance, clause_around, stance_towards
 from rag.types import Verdict
@@ -91,7 +91,7 @@ def _examine(predicate: Predicate, sentence: Sentence) -> Evidence | None:
 
 def _gives_amount(predicate: Predicate, sentence: Sentence) -> bool:
     """Tell whether a sentence gives a figure in a clause, or a cell, that names what is asked for."""
-    for figure in figures_of(sentence):
+    for figure in sentence.figures:
         left, right = clause_around(sentence.folded, figure.start, figure.end)
         if predicate.focus.mentioned(f"{figure.label} {sentence.folded[left:right]}"):
             return True
