@@ -104,11 +104,11 @@ class Passage:
         """Its sentences in order, without surrounding white space."""
         if self.known_sentences is not None:
             return tuple(Sentence(self, *known) for known in self.known_sentences)
-        spans = sentence_spans(self.paragraph.text, self.folded, self.header)
+        spans = _sentence_spans(self.paragraph.text, self.folded, self.header)
         return tuple(Sentence(self, start, end) for start, end in spans)
 
 
-def sentence_spans(text: str, folded: str, header: str) -> Iterator[tuple[int, int]]:
+def _sentence_spans(text: str, folded: str, header: str) -> Iterator[tuple[int, int]]:
     """Yield where the sentences of a paragraph begin and end, without surrounding white space.
 
     Args:
