@@ -5,7 +5,7 @@ import time
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from served_app import LACKING, Served, ingested
-from ui_browser import ask, chromium, overflow, watched_page
+from ui_browser import ask, chromium, overflow, settled, watched_page
 
 NEW = "松风镇人民政府2022年法治政府建设工作报告\n\n一、主要做法\n全年调解纠纷31件。\n二、存在问题\n普法形式单一。\n"
 READY = 2.0
@@ -52,7 +52,7 @@ def test_the_page_can_be_asked_as_soon_as_the_server_is_ready(browser, tmp_path_
 @pytest.mark.browser
 def test_files_are_uploaded_told_one_by_one_and_asked_at_once(browser, url):
     with watched_page(browser, url) as page:
-        page.goto(url + "/reports")
+        settled(page).goto(url + "/reports")
         page.locator("input[type=file]").set_input_files(
             [
                 {"name": "松风2022.txt", "mimeType": "text/plain", "buffer": NEW.encode()},
@@ -65,7 +65,7 @@ def test_files_are_uploaded_told_one_by_one_and_asked_at_once(browser, url):
         assert "已收入" in page.locator("#progress li").first.inner_text()
         page.locator("#progress a").click()
         page.get_by_role("heading", name="松风镇人民政府").wait_for()
-        page.goto(url)
+        settled(page).goto(url)
         ask(page, "松风镇2022年调解纠纷多少件？")
         assert "31件" in page.locator(".answer").inner_text()
 
@@ -77,7 +77,7 @@ def test_a_citation_leads_to_its_paragraph_on_the_reports_page(browser, url):
         page.locator(".answer button.marker").first.click()
         page.locator("#source mark").wait_for()
         address = page.locator("#source a").get_attribute("href")
-        page.goto(url + address)
+        settled(page).goto(url + address)
         assert LACKING in page.locator(":target").inner_text()
         page.emulate_media(media="print")
         assert not page.locator("header").is_visible() and page.locator(":target").is_visible()
@@ -86,7 +86,7 @@ def test_a_citation_leads_to_its_paragraph_on_the_reports_page(browser, url):
 @pytest.mark.browser
 def test_a_report_is_corrected_by_hand(browser, url):
     with watched_page(browser, url) as page:
-        page.goto(url + "/reports?q=石桥")
+        settled(page).goto(url + "/reports?q=石桥")
         page.locator("table a").first.click()
         page.get_by_text("更正单位、地区、年份").click()
         page.get_by_label("地区").fill("青禾区")
@@ -115,7 +115,7 @@ def test_no_page_breaks_a_serious_rule_of_accessibility(browser, url, scheme, wi
         page.locator("#source mark").wait_for()
         assert serious(page) == []
         for address in ("/reports", page.locator("#source a").get_attribute("href"), "/evaluation"):
-            page.goto(url + address)
+            settled(page).goto(url + address)
             assert serious(page) == [], address
             assert overflow(page) == 0, address
 
@@ -123,7 +123,7 @@ def test_no_page_breaks_a_serious_rule_of_accessibility(browser, url, scheme, wi
 @pytest.mark.browser
 def test_a_hostile_report_is_text_on_its_own_page(browser, url):
     with watched_page(browser, url) as page:
-        page.goto(url + "/reports?q=白沙")
+        settled(page).goto(url + "/reports?q=白沙")
         page.locator("table a").first.click()
         text = page.locator("article.text")
         assert "onerror=" in text.inner_text() and "[点击领奖](javascript:" in text.inner_text()

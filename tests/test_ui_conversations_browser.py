@@ -11,7 +11,7 @@ import docx
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from ui_browser import ask, chromium, clipped, overflow, watched_page
+from ui_browser import ask, chromium, clipped, overflow, settled, watched_page
 from ui_scripted import HOSTILE, LACKS, REPORTS, ScriptedAssistant
 
 from rag.conversations import Conversations
@@ -100,7 +100,7 @@ def test_a_reload_shows_the_conversation_with_its_sources_and_goes_on_with_it(br
     with watched_page(browser, url) as page:
         ask(page, QUESTION)
         in_address(page)
-        page.reload()
+        settled(page).reload()
         page.locator(".answer .marker").first.wait_for()
         assert questions(page) == [QUESTION]
         page.locator(".answer .marker").first.click()
@@ -108,7 +108,7 @@ def test_a_reload_shows_the_conversation_with_its_sources_and_goes_on_with_it(br
         assert page.locator("#source mark").inner_text() == LACKS.quote
         ask(page, "它们分属哪里？")
         assert [turn.question for turn in assistant.asked[-1][2]] == [QUESTION]
-        page.reload()
+        settled(page).reload()
         page.locator(".foot").nth(1).wait_for()
         assert questions(page) == [QUESTION, "它们分属哪里？"]
 
@@ -214,7 +214,7 @@ def test_an_answer_can_be_stopped_and_retried(browser, url, assistant):
         page.get_by_role("button", name="重试").click()
         page.locator(".answer .marker").first.wait_for()
         assert questions(page) == ["暂停：哪些街道？"]
-        page.reload()
+        settled(page).reload()
         page.locator(".foot").first.wait_for()
         assert questions(page) == ["暂停：哪些街道？"]
 
@@ -228,7 +228,7 @@ def test_a_stopped_answer_is_there_after_a_reload(browser, url, assistant):
         page.get_by_role("button", name="停止").click()
         page.locator(".answer.stopped").wait_for()
         in_address(page)
-        page.reload()
+        settled(page).reload()
         page.locator(".answer.stopped", has_text="3份报告").wait_for()
     assistant.go_on.set()
 
@@ -245,7 +245,7 @@ def test_the_last_question_is_edited_in_place_and_an_earlier_one_is_asked_at_the
         edit(page, 0, QUESTION)
         page.locator(".foot").nth(2).wait_for()
         assert questions(page) == ["A&B <b>哪些街道？", COMPARE, QUESTION]
-        page.reload()
+        settled(page).reload()
         page.locator(".foot").nth(2).wait_for()
         assert questions(page) == ["A&B <b>哪些街道？", COMPARE, QUESTION]
 
@@ -300,7 +300,7 @@ def test_feedback_is_given_changed_and_withdrawn_and_shows_after_a_reload(browse
         assert found[-1].identity["corpus_hash"] == "0" * 16 and found[-1].owner.startswith("browser:")
         ask(page, COMPARE)
         assert page.locator(".foot [data-rate=down][aria-pressed=true]").count() == 1
-        page.reload()
+        settled(page).reload()
         page.locator(".foot [data-rate=down][aria-pressed=true]").wait_for()
         page.locator(".foot [data-rate=down][aria-pressed=true]").click()
         page.wait_for_function("!document.querySelector('.foot [aria-pressed=true]')")
@@ -330,7 +330,7 @@ def test_a_hostile_question_is_text_in_the_list_and_in_dialogs(browser, url):
         page.get_by_role("button", name="改名").click()
         assert page.get_by_role("dialog").get_by_label("名称").input_value().startswith("<script>")
         page.keyboard.press("Escape")
-        page.reload()
+        settled(page).reload()
         page.locator(".foot").first.wait_for()
         assert questions(page)[0].split() == HOSTILE.split()
 
@@ -342,7 +342,7 @@ def test_filters_of_the_last_question_come_back_with_the_conversation(browser, u
         page.keyboard.press("Escape")
         ask(page, QUESTION)
         in_address(page)
-        page.reload()
+        settled(page).reload()
         page.get_by_text("只在以下范围内回答：白鹭镇人民政府").wait_for()
         page.locator(".foot").first.wait_for()
         ask(page, "还有呢？")

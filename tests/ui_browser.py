@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -14,6 +15,10 @@ _FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+_EVENTS = "/gradio_api/queue/"
+_QUIET_MS, _STEP_MS, _TIMEOUT_MS = 200, 50, 30_000
+_under_way: WeakKeyDictionary = WeakKeyDictionary()
+"""Each watched page's requests for Gradio's events that have not ended."""
 
 
 @contextmanager
@@ -37,12 +42,16 @@ def watched_page(browser, url, **options) -> Iterator:
     options = {"locale": "zh-CN", "viewport": {"width": 1280, "height": 800}, **options}
     context = browser.new_context(**options)
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(_TIMEOUT_MS)
     foreign, problems = [], []
     host = urlsplit(url).netloc
     page.on("request", lambda request: _is_foreign(request.url, host) and foreign.append(request.url))
     page.on("console", lambda message: message.type == "error" and problems.append(message.text))
     page.on("pageerror", lambda error: problems.append(str(error)))
+    under_way = _under_way.setdefault(page, set())
+    page.on("request", lambda request: _EVENTS in request.url and under_way.add(request))
+    for end in ("requestfinished", "requestfailed"):
+        page.on(end, lambda request: under_way.discard(request))  # Playwright cannot call a built-in method
     try:
         page.goto(url)
         page.locator("#chat button.example").first.wait_for()
@@ -57,6 +66,17 @@ def watched_page(browser, url, **options) -> Iterator:
 def _is_foreign(url: str, host: str) -> bool:
     parts = urlsplit(url)
     return parts.scheme not in {"data", "blob"} and parts.netloc != host
+
+
+def settled(page):
+    """Wait until Gradio's events on a watched page have ended, and return it: leaving cuts them off, an error there."""
+    quiet = waited = 0
+    while quiet < _QUIET_MS:
+        assert waited < _TIMEOUT_MS, [request.url for request in _under_way[page]]
+        page.wait_for_timeout(_STEP_MS)
+        waited += _STEP_MS
+        quiet = 0 if _under_way[page] else quiet + _STEP_MS
+    return page
 
 
 def ask(page, question: str) -> None:
