@@ -72,6 +72,8 @@ def product_rate(precision: str) -> float:
     """
     import torch
 
+    from rag.embedding.encoder import THREADS
+
     states = torch.randn(1024, HIDDEN)
     levels = states.mul(30).clamp(-127, 127).add(128).to(torch.uint8)
     weight, zeros = torch.randn(4 * HIDDEN, HIDDEN), torch.zeros(4 * HIDDEN, dtype=torch.long)
@@ -89,17 +91,17 @@ def product_rate(precision: str) -> float:
     states, weight = states.to(kind), weight.to(kind)
 
     def multiply_often(_: int) -> None:
-        torch.set_num_threads(1)  # of the thread that calls
+        torch.set_num_threads(1)
         with torch.inference_mode():
             for _ in range(PRODUCTS):
                 multiply()
 
-    threads = torch.get_num_threads()
+    torch.set_num_threads(THREADS)  # embedding a question here has set it to one
     with torch.inference_mode():
         together = statistics.median(timed(multiply)[0] for _ in range(PRODUCTS))
-    with ThreadPoolExecutor(threads) as pool:
-        runs = [timed(lambda: list(pool.map(multiply_often, range(threads))))[0] for _ in range(ROUNDS)]
-    beside = statistics.median(runs) / PRODUCTS / threads
+    with ThreadPoolExecutor(THREADS) as pool:
+        runs = [timed(lambda: list(pool.map(multiply_often, range(THREADS))))[0] for _ in range(ROUNDS)]
+    beside = statistics.median(runs) / PRODUCTS / THREADS
     return 2 * states.numel() * len(weight) / min(together, beside) / 1e9
 
 

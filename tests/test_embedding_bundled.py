@@ -18,6 +18,7 @@ from filelock import FileLock
 from rag.embedding import bundled, load_embedder
 from rag.embedding.charsmap import precompile
 from rag.embedding.device import choose_precision
+from rag.embedding.encoder import THREADS, BertEncoder
 from rag.embedding.quantised import parse_model
 from rag.errors import EmbeddingError
 from rag.settings import Settings
@@ -175,6 +176,22 @@ def test_threads_that_embed_at_once_get_the_same_vectors(embedder):
     with ThreadPoolExecutor(4) as pool:
         for vector in pool.map(embedder.embed_query, [VARIED[0]] * 8):
             np.testing.assert_allclose(vector, expected, atol=1e-3)
+
+
+def test_a_model_loaded_later_has_as_many_batches_under_way_at_once(embedder, monkeypatch):
+    embedder.embed_query("执法")  # in this thread alone, which torch takes as said to all threads that begin later
+    later = load_embedder(Settings(_env_file=None, embedding_batch=1))
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(later.embed_query, "执法").result()
+    together = threading.Barrier(THREADS)
+    encode = BertEncoder.encode
+
+    def meet_and_encode(encoder, batch):
+        together.wait(timeout=60)
+        return encode(encoder, batch)
+
+    monkeypatch.setattr(BertEncoder, "encode", meet_and_encode)
+    assert len(later.embed_passages(VARIED[:THREADS])) == THREADS
 
 
 def test_the_name_tells_the_model_and_its_weights(embedder):

@@ -21,6 +21,9 @@ from torch.nn import functional
 
 from rag.embedding.linear import FloatLinear, Int8Linear, Linear
 
+THREADS = torch.get_num_threads()
+"""Threads that torch has of itself. Asked here, since one thread told to work alone tells all that begin later."""
+
 _Norm = tuple[Tensor, Tensor]
 """Weight and bias of a layer norm."""
 
@@ -52,7 +55,7 @@ class BertEncoder:
         self._device = device
         self._precision = precision
         self._attention = attention
-        self._at_once = torch.get_num_threads() if device.type == "cpu" else 1
+        self._at_once = THREADS if device.type == "cpu" else 1
         with safe_open(folder / "model.safetensors", "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
         self._words = tensors["embeddings.word_embeddings.weight"].to(device)
@@ -70,7 +73,7 @@ class BertEncoder:
     def encode(self, batch: Sequence[Sequence[int]]) -> Tensor:
         """Return a unit row for each list of token ids, shape (batch, dimension), float32 on the CPU."""
         if self.on_cpu:
-            torch.set_num_threads(1)  # of the thread that calls
+            torch.set_num_threads(1)  # of this thread, and of those that begin later
         return self._forward(batch)
 
     def encode_all(self, batches: Sequence[Sequence[Sequence[int]]]) -> Generator[Tensor, None, None]:
