@@ -52,7 +52,7 @@ class Settings(BaseSettings):
         read_timeout_s: Seconds that reading one file may take.
         read_memory_mb: Memory that reading files may take, in MiB.
         top_k: Paragraphs that retrieval returns.
-        reports_in_memory: Reports whose text a process keeps in memory, about 30 kB each; others are read each time.
+        reports_in_memory: Reports whose text a process keeps in memory, about 36 kB each; others are read each time.
         host: Address the web page listens on.
         port: Port the web page listens on.
         llm_model: Chat model that phrases answers; None: none, answers are extractive. Also ``LLM_MODEL``.
