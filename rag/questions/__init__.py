@@ -12,7 +12,7 @@ __all__ = [
     "distinct_offices",
     "field_concepts",
     "load_vocabulary",
-    "question_patterns",
     "pinyin_name",
+    "question_patterns",
     "short_name",
 ]
