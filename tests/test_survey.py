@@ -9,6 +9,7 @@ from rag.types import SectionKind, Verdict
 POWER = analyse("哪些街道不具备行政执法权", Gazetteer(())).concepts[0]
 ADVISER = analyse("哪些街道有法律顾问", Gazetteer(())).concepts[0]
 LOST = analyse("哪些街道败诉", Gazetteer(())).concepts[0]
+REVIEW = analyse("哪些街道有行政复议案件", Gazetteer(())).concepts[0]
 FUNDS = analyse("哪些街道经费不足", Gazetteer(())).concepts[0]
 
 
@@ -31,6 +32,12 @@ FUNDS = analyse("哪些街道经费不足", Gazetteer(())).concepts[0]
         (LOST, "败诉0件", Stance.DENIES),
         (LOST, "其中败诉1件", Stance.AFFIRMS),
         (LOST, "未发生败诉", Stance.DENIES),
+        (REVIEW, "行政复议没有新发案件", Stance.DENIES),
+        (REVIEW, "行政复议、行政诉讼均没有发生", Stance.DENIES),
+        (REVIEW, "行政复议申请没有收到", Stance.DENIES),
+        (REVIEW, "行政复议3件，没有新发案件", Stance.AFFIRMS),
+        (REVIEW, "行政复议案件没有新增败诉", Stance.AFFIRMS),
+        (REVIEW, "行政复议案件没有一件被撤销", Stance.AFFIRMS),
         (ADVISER, "聘请法律顾问2名", Stance.AFFIRMS),
         (ADVISER, "至今未聘法律顾问", Stance.DENIES),
         (ADVISER, "拟聘法律顾问一名", Stance.PLANNED),

@@ -98,7 +98,8 @@ def says_none(concept: Concept, folded: str) -> bool:
     """Tell whether a sentence says that there was none of a concept: 无败诉案件, 败诉0件."""
     for start, end in concept.positions(folded):
         left, right = clause_around(folded, start, end)
-        if _cue("none_before").search(folded[left:start]) or _cue("none_after").search(folded[end:right]):
+        after = folded[end:right]
+        if _cue("none_before").search(folded[left:start]) or _cue("none_after").search(after) or _not_occurred(after):
             return True
     return False
 
@@ -109,6 +110,12 @@ def _denied(before: str, after: str, following: str) -> bool:
         return True
     return bool(
         _cue("denied_after").search(after)
+        or _not_occurred(after)
         or _cue("denied_next").search(following)
         or _cue("denied_later").match(following)
     )
+
+
+def _not_occurred(after: str) -> bool:
+    """Tell whether a clause goes on to say that nothing of what it has just named happened."""
+    return _cue("not_occurred").search(after) is not None
