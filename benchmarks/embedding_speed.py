@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CHUNK_CHARACTERS = 330
 QUESTION = "哪些街道不具备行政执法权利？？"
 QUESTIONS = 50
-PRODUCTS, ROUNDS = 50, 5
+PRODUCTS, PRODUCT_RUNS = 50, 5
 """Matrix products in a run, and runs, of which the median counts."""
 MAX_BYTES = 50_000_000
 HIDDEN, LAYERS = 384, 12
@@ -100,7 +100,7 @@ def product_rate(precision: str) -> float:
     with torch.inference_mode():
         together = statistics.median(timed(multiply)[0] for _ in range(PRODUCTS))
     with ThreadPoolExecutor(THREADS) as pool:
-        runs = [timed(lambda: list(pool.map(multiply_often, range(THREADS))))[0] for _ in range(ROUNDS)]
+        runs = [timed(lambda: list(pool.map(multiply_often, range(THREADS))))[0] for _ in range(PRODUCT_RUNS)]
     beside = statistics.median(runs) / PRODUCTS / THREADS
     return 2 * states.numel() * len(weight) / min(together, beside) / 1e9
 

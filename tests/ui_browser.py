@@ -48,7 +48,7 @@ def watched_page(browser, url, **options) -> Iterator:
     page.on("request", lambda request: _is_foreign(request.url, host) and foreign.append(request.url))
     page.on("console", lambda message: message.type == "error" and problems.append(message.text))
     page.on("pageerror", lambda error: problems.append(str(error)))
-    under_way = _under_way.setdefault(page, set())
+    under_way = _under_way[page] = set()
     page.on("request", lambda request: _EVENTS in request.url and under_way.add(request))
     for end in ("requestfinished", "requestfailed"):
         page.on(end, lambda request: under_way.discard(request))  # Playwright cannot call a built-in method

@@ -98,8 +98,8 @@ def says_none(concept: Concept, folded: str) -> bool:
     """Tell whether a sentence says that there was none of a concept: 无败诉案件, 败诉0件."""
     for start, end in concept.positions(folded):
         left, right = clause_around(folded, start, end)
-        after = folded[end:right]
-        if _cue("none_before").search(folded[left:start]) or _cue("none_after").search(after) or _not_occurred(after):
+        before, after = folded[left:start], folded[end:right]
+        if _cue("none_before").search(before) or _cue("none_after").search(after) or _cue("not_occurred").search(after):
             return True
     return False
 
@@ -110,12 +110,7 @@ def _denied(before: str, after: str, following: str) -> bool:
         return True
     return bool(
         _cue("denied_after").search(after)
-        or _not_occurred(after)
+        or _cue("not_occurred").search(after)
         or _cue("denied_next").search(following)
         or _cue("denied_later").match(following)
     )
-
-
-def _not_occurred(after: str) -> bool:
-    """Tell whether a clause goes on to say that nothing of what it has just named happened."""
-    return _cue("not_occurred").search(after) is not None
