@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from collections.abc import Iterator
@@ -19,13 +20,23 @@ class SmallDisk:
         self._ballast = folder / "ballast"
 
     def leave(self, free: int) -> None:
-        """Leave so many bytes free."""
-        self.relieve()
-        status = os.statvfs(self.folder)
-        with self._ballast.open("wb") as stream:
+        """Leave so many bytes free, whatever a program writes here meanwhile.
+
+        What it writes between the look at the space and its taking lets the taking fail: looked at anew then.
+        """
+        while True:
+            self.relieve()
+            status = os.statvfs(self.folder)
             size = status.f_bavail * status.f_frsize - free
-            if size > 0:
-                os.posix_fallocate(stream.fileno(), 0, size)
+            if size <= 0:
+                return
+            try:
+                with self._ballast.open("wb") as stream:
+                    os.posix_fallocate(stream.fileno(), 0, size)
+                return
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
 
     def relieve(self) -> None:
         """Take the fault away."""
