@@ -102,3 +102,30 @@ def test_an_instruction_to_software_is_no_evidence(tell):
     judgement = judge_report(predicate, [Passage(told.meta, paragraph) for paragraph in told.paragraphs])
     assert judgement.verdict is Verdict.NOT_MENTIONED
     assert judgement.instruction
+
+
+@pytest.mark.parametrize(
+    ("question", "statement", "expected"),
+    [
+        (
+            "哪些街道有行政复议案件",
+            "在行政复议、行政应诉等工作中坚持法律顾问制度，全年使用顾问38人次。",
+            Verdict.NOT_MENTIONED,
+        ),
+        ("哪些街道没有行政复议案件", "不断提高行政复议、行政应诉工作水平。", Verdict.NOT_MENTIONED),
+        ("which offices had no administrative reconsideration cases?", "规范行政复议工作。", Verdict.NOT_MENTIONED),
+        ("哪些街道有行政复议案件", "全年被申请行政复议6件，维持5件。", Verdict.YES),
+        ("哪些街道有行政复议案件", "行政复议方面，全年共3件。", Verdict.YES),
+        ("which offices had administrative reconsideration cases?", "全年无行政复议案件。", Verdict.NO),
+        ("哪些街道有行政处罚案件", "街道行使行政处罚权112项。", Verdict.NOT_MENTIONED),
+        ("哪些街道有行政处罚案件", "组织学习《行政处罚法》2次。", Verdict.NOT_MENTIONED),
+        ("哪些街道有行政处罚案件", "全年立案58件，罚款3万元。", Verdict.YES),
+        ("哪些街道没有行政处罚案件", "全年立案58件，罚款3万元。", Verdict.NO),
+        ("哪些街道有行政处罚案件", "全年不予处罚29件。", Verdict.NOT_MENTIONED),
+        ("哪些街道没有收到信息公开申请", "深化政务公开，公开信息20条。", Verdict.NOT_MENTIONED),
+        ("哪些街道没有收到信息公开申请", "依申请公开信息9件，没有引发争议。", Verdict.NO),
+        ("which offices received information disclosure requests?", "受理依申请公开7件。", Verdict.YES),
+    ],
+)
+def test_asked_for_cases_a_report_must_tell_of_one(tell, question, statement, expected):
+    assert verdict(question, tell("甲", 2023, ("measures", statement))) is expected

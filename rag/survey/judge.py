@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rag import lexicon
+from rag.questions import Concept
 from rag.retrieval import Passage, ReportText, Sentence
 from rag.retrieval.matching import NEARBY, is_instruction, mention_strength
 from rag.survey.predicate import Predicate
@@ -15,6 +17,7 @@ ENOUGH_COVERAGE = 0.55
 """Share of the question's weight that a sentence with its surroundings must meet to count."""
 EVIDENCE_SHOWN = 2
 LONGEST_QUOTE = 120
+EVENT_UNITS = frozenset(lexicon.load("asked")["event_units"])
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ def _examine(predicate: Predicate, sentence: Sentence) -> Evidence | None:
     )
     if predicate.figure and not _gives_amount(predicate, sentence):
         return None
+    if predicate.event and stance is not Stance.DENIES and not _tells_event(predicate.focus, sentence):
+        return None
     return Evidence(sentence, stance, coverage, whole)
 
 
@@ -96,6 +101,22 @@ def _gives_amount(predicate: Predicate, sentence: Sentence) -> bool:
         if predicate.focus.mentioned(f"{figure.label} {sentence.folded[left:right]}"):
             return True
     return False
+
+
+def _tells_event(focus: Concept, sentence: Sentence) -> bool:
+    """Tell whether a sentence speaks of the focus as something that happened: counted, or with what became of it."""
+    folded = sentence.folded
+    positions = list(focus.positions(folded))
+    for start, end in positions:
+        if lexicon.cue("asked", "names_another").match(folded, end):
+            continue
+        left, right = clause_around(folded, start, end)
+        if lexicon.cue("asked", "event_told").search(folded, left, right):
+            return True
+        _, following = clause_around(folded, right + 1, right + 1)
+        if any(left <= figure.start < following and figure.unit in EVENT_UNITS for figure in sentence.figures):
+            return True
+    return not positions  # what says so without naming it tells what happened
 
 
 def _verdict(predicate: Predicate, found: list[Evidence]) -> tuple[Verdict, tuple[Evidence, ...]]:

@@ -44,6 +44,7 @@ class Predicate:
         sections: Section kinds to judge by; empty: all.
         telling: Everyday words as rare as the focus; with none of them near, a person must look.
         figure: True if what is asked of each report is an amount.
+        event: True if events are asked for, cases or applications, rather than a kind of work.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Predicate:
     sections: tuple[SectionKind, ...]
     telling: tuple[Concept, ...] = ()
     figure: bool = False
+    event: bool = False
 
     @property
     def essential(self) -> tuple[Concept, ...]:
@@ -133,6 +135,7 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
             and (not item.present or item.weight >= TELLING_SHARE * focus.weight)
         ),
         figure=_asks_amount(question),
+        event=_asks_events(question.text.lower(), focus.concept),
         lack=question.lack,
         degree=question.lack_of_degree,
         planned=planned,
@@ -150,6 +153,13 @@ def _asks_amount(question: Question) -> bool:
     """Tell whether a question asks for an amount of each report, beside how many reports there are."""
     asking = len(ASKING_PART.findall(question.text.lower()))
     return asking > (1 if question.route is Route.COUNT else 0)
+
+
+def _asks_events(lowered: str, focus: Concept) -> bool:
+    """Tell whether a question asks for the focus as events: 行政复议案件, disclosure requests."""
+    if lexicon.cue("asked", "event_named").search(focus.name):
+        return True
+    return focus.start >= 0 and bool(lexicon.cue("asked", "event_next").match(lowered, focus.start + len(focus.name)))
 
 
 def _name(text: str, focus: Weighted, beside: Sequence[Weighted]) -> str:
