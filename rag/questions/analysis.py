@@ -19,6 +19,8 @@ from rag.types import Language, Route, SectionKind, Turn
 LONGEST_QUESTION = 2_000
 """Characters beyond which a question is refused: nobody asks one thing in so many words."""
 CARRY_OVER = lexicon.cue("scope", "carry_over")
+EXCLUDED = lexicon.cue("asked", "excluded")
+EXAMPLES = lexicon.cue("asked", "examples")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +129,7 @@ def _analyse_alone(text: str, gazetteer: Gazetteer) -> Question:
     mention = find_mentions(text, gazetteer, language)
     patterns = question_patterns()
     lowered = fold(mention.rest)
-    # Of several sentences the first asks; the others tell how to answer (请逐个说明依据).
-    asking = re.split(r"(?<=[?？])", mention.rest, maxsplit=1)[0]
-    concepts, manner = find_concepts(asking if re.search(r"\w{4}", asking) else mention.rest, language)
+    concepts, manner = find_concepts(_asking(mention.rest, language), language)
     sections = tuple(SectionKind(kind) for kind, cues in patterns["sections"].items() if cues[language].search(lowered))
     route = _route(fold(text), lowered, mention.offices, mention.years, language)
     return Question(
@@ -151,6 +151,27 @@ def _analyse_alone(text: str, gazetteer: Gazetteer) -> Question:
         superlative=_superlative(lowered, language),
         total=_asks_total(lowered, language),
     )
+
+
+def _asking(text: str, language: Language) -> str:
+    """Return the sentence that asks, without what it excludes or gives as an example, all else as spaces.
+
+    Of several sentences the first asks, and the others tell how to answer (请逐个说明依据), unless a later one asks
+    for offices or reports.
+    """
+    sentences = [match.span() for match in re.finditer(r"[^?？]*\w{4}[^?？]*[?？]?", text)]
+    routes = question_patterns()["routes"]
+    cues = [*routes["survey"][language], *routes["count"][language]]
+    surveying = [(start, end) for start, end in sentences if _matches(fold(text[start:end]), cues)]
+    if not sentences:
+        return text
+    start, end = (surveying or sentences)[0]
+    asking = " " * start + text[start:end]
+    if not surveying:
+        return asking
+    for aside in (EXCLUDED, EXAMPLES):
+        asking = aside.sub(lambda match: " " * len(match[0]), asking)
+    return asking
 
 
 def _with_year_before(years: tuple[int, ...], text: str, route: Route, language: Language) -> tuple[int, ...]:

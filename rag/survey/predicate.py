@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from rag import lexicon
 from rag.questions import Concept, Question
-from rag.retrieval.matching import Weighted
+from rag.retrieval.matching import KIND_WEIGHT, Weighted
 from rag.survey.stance import Stance
 from rag.types import Route, SectionKind
 
@@ -16,15 +17,18 @@ NEARLY_AS_HEAVY = 0.85
 WORDS_SHARE = 0.6
 TERM_SHARE = 0.6
 """A term of the field decides before everyday words, if it weighs so much of the heaviest."""
-TELLING_SHARE = 0.95
+TELLING_SHARE = 0.6
+"""Everyday words that weigh so much of the focus, together, narrow what is asked: one of them must stand near."""
 ASKING_PART = lexicon.cue("asked", "asking_part")
 ESSENTIAL_SHARE = 0.5
 """A term of the field that weighs so much of the focus must stand near what decides, or a person must look."""
 POSTS = frozenset(lexicon.load("asked")["posts"])
 OUTCOMES = frozenset(lexicon.load("asked")["outcomes"])
+GENERIC = frozenset(lexicon.load("questions")["light_verbs"]["zh"])
 LONGEST_NAME = 48
 ENDS = lexicon.cue("asked", "clause_end")
 ALTERNATIVES = lexicon.cue("asked", "alternatives")
+ASIDE = lexicon.cue("asked", "aside")
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Predicate:
         mention: True if a mere mention is enough.
         silence: True if the reports that do not mention it are asked for.
         sections: Section kinds to judge by; empty: all.
-        telling: Everyday words as rare as the focus; with none of them near, a person must look.
+        telling: Everyday words that narrow what is asked; with none of them near, a person must look.
         figure: True if what is asked of each report is an amount.
         event: True if events are asked for, cases or applications, rather than a kind of work.
     """
@@ -103,11 +107,12 @@ class Predicate:
 
 def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate | None:
     """Turn a question into a predicate; None if it names nothing that can be looked for."""
-    known = [item for item in weighted if item.concept.words]
+    lowered = question.text.lower()
+    known = _merge_asides(lowered, [item for item in weighted if item.concept.words])
+    known = _merge_alternatives(lowered, known)
     substantial = [item for item in known if item.concept.kind != "light"] or known
     if not substantial:
         return None
-    substantial = _merge_alternatives(question.text, substantial)
     heaviest = max(item.weight for item in substantial)
     nearly = [item for item in substantial if item.weight >= NEARLY_AS_HEAVY * heaviest]
     # What became of a thing is what is asked of it (官司打输); else what is said of the others comes last in Chinese
@@ -117,9 +122,9 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
     outcomes = [item for item in nearly if OUTCOMES & set(item.concept.words)]
     focus = outcomes[0] if outcomes else nearly[-1 if question.language == "zh" else 0]
     # A general dictionary's guess does not decide whether a report speaks of a term of the field.
-    telling = ("lexicon", "quoted", "word") if focus.concept.kind in ("lexicon", "quoted") else ("translated", "word")
-    others = [item for item in substantial if item is not focus]
-    beside = _balanced([item for item in substantial if item is not focus and item.concept.kind in telling], focus)
+    kinds = ("lexicon", "quoted", "word") if _is_term(focus) else ("lexicon", "quoted", "word", "translated")
+    beside = _balanced([item for item in substantial if item is not focus and item.concept.kind in kinds], focus)
+    event = _event_asked(lowered, focus.concept)
     planned = question.planned and not question.lack
     sections = tuple(kind for kind in question.sections if kind is not SectionKind.PLAN)
     return Predicate(
@@ -127,15 +132,9 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
         focus=focus.concept,
         beside=beside,
         focus_weight=focus.weight,
-        telling=tuple(
-            item.concept
-            for item in others
-            if item.concept.kind == "word"
-            and len(item.concept.name) > 1
-            and (not item.present or item.weight >= TELLING_SHARE * focus.weight)
-        ),
+        telling=_telling(known, focus, event or (0, 0)),
         figure=_asks_amount(question),
-        event=_asks_events(question.text.lower(), focus.concept),
+        event=event is not None,
         lack=question.lack,
         degree=question.lack_of_degree,
         planned=planned,
@@ -149,17 +148,40 @@ def _is_term(item: Weighted) -> bool:
     return item.concept.kind in ("lexicon", "quoted")
 
 
+def _telling(weighted: Sequence[Weighted], focus: Weighted, event: tuple[int, int]) -> tuple[Concept, ...]:
+    """Return the everyday words that say something by themselves, if they make much of what is asked.
+
+    The word for an event at ``event`` is none: a sentence is looked at for whether it tells of one.
+    """
+    words = [
+        item
+        for item in weighted
+        if item is not focus
+        and not _is_term(item)
+        and len(item.concept.name) > 1
+        and item.concept.name not in GENERIC
+        and not event[0] <= item.concept.start < event[1]
+    ]
+    much = sum(item.weight for item in words) >= TELLING_SHARE * focus.weight
+    unheard_of = any(item.concept.kind == "word" and not item.present for item in words)
+    return tuple(item.concept for item in words) if much or unheard_of else ()
+
+
 def _asks_amount(question: Question) -> bool:
     """Tell whether a question asks for an amount of each report, beside how many reports there are."""
     asking = len(ASKING_PART.findall(question.text.lower()))
     return asking > (1 if question.route is Route.COUNT else 0)
 
 
-def _asks_events(lowered: str, focus: Concept) -> bool:
-    """Tell whether a question asks for the focus as events: 行政复议案件, disclosure requests."""
+def _event_asked(lowered: str, focus: Concept) -> tuple[int, int] | None:
+    """Return where a question names the focus as events (行政复议案件, disclosure requests); None if it does not."""
+    end = focus.start + len(focus.name)
     if lexicon.cue("asked", "event_named").search(focus.name):
-        return True
-    return focus.start >= 0 and bool(lexicon.cue("asked", "event_next").match(lowered, focus.start + len(focus.name)))
+        return end, end
+    if focus.start < 0 or not lowered.startswith(focus.name, focus.start):
+        return None
+    match = lexicon.cue("asked", "event_next").match(lowered, end)
+    return match.span() if match else None
 
 
 def _name(text: str, focus: Weighted, beside: Sequence[Weighted]) -> str:
@@ -184,34 +206,58 @@ def _balanced(beside: Sequence[Weighted], focus: Weighted) -> tuple[Weighted, ..
     )
 
 
-def _merge_alternatives(text: str, weighted: Sequence[Weighted]) -> list[Weighted]:
-    """Make one concept of the two on either side of an "or": either is enough."""
+def _merge_asides(lowered: str, weighted: Sequence[Weighted]) -> list[Weighted]:
+    """Make one concept of a thing and what stands in brackets after it: 社区律师（法律顾问）."""
     merged = list(weighted)
-    for match in ALTERNATIVES.finditer(text.lower()):
+    for match in ASIDE.finditer(lowered):
         before = [item for item in merged if 0 <= item.concept.start < match.start()]
-        after = [item for item in merged if item.concept.start >= match.end()]
-        if before and after:
-            merged = [item for item in merged if item not in (before[-1], after[0])]
-            # 换了书记或者主任: the post is an object of what was done, not another thing done.
-            is_object = POSTS & set(after[0].concept.words) and not POSTS & set(before[-1].concept.words)
-            merged.append(before[-1] if is_object else _either(before[-1], after[0]))
+        beside = [item for item in merged if match.start() <= item.concept.start < match.end()]
+        if before and beside:
+            merged = [item for item in merged if item is not before[-1] and item not in beside]
+            merged.append(reduce(_either, beside, before[-1]))
             merged.sort(key=lambda item: item.concept.start)
     return merged
 
 
+def _merge_alternatives(lowered: str, weighted: Sequence[Weighted]) -> list[Weighted]:
+    """Make one concept of the two on either side of an "or": either is enough."""
+    merged = list(weighted)
+    for match in ALTERNATIVES.finditer(lowered):
+        before = [item for item in merged if 0 <= item.concept.start < match.start()]
+        after = [item for item in merged if item.concept.start >= match.end()]
+        if before and after:
+            other = after[1] if len(after) > 1 and _only_qualifies(after[0], after[1]) else after[0]
+            merged = [item for item in merged if item not in (before[-1], other)]
+            # 换了书记或者主任: the post is an object of what was done, not another thing done.
+            is_object = POSTS & set(other.concept.words) and not POSTS & set(before[-1].concept.words)
+            merged.append(before[-1] if is_object else _either(before[-1], other))
+            merged.sort(key=lambda item: item.concept.start)
+    return merged
+
+
+def _only_qualifies(item: Weighted, following: Weighted) -> bool:
+    """Tell whether a word says little before the one that it adjoins (村 in 村章程)."""
+    adjoins = item.concept.start + len(item.concept.name) == following.concept.start
+    return adjoins and item.concept.kind == "light" and following.concept.kind != "light"
+
+
 def _either(first: Weighted, second: Weighted) -> Weighted:
     concept, other = first.concept, second.concept
+    surer = first if KIND_WEIGHT[concept.kind] >= KIND_WEIGHT[other.kind] else second
+    if _is_term(surer) and "light" in (concept.kind, other.kind):
+        return surer  # what is everywhere would be enough by itself (示范村或者社区)
     words = tuple(sorted({*concept.words, *other.words}, key=lambda word: (-len(word), word)))
     return Weighted(
         replace(
             concept,
             name=f"{concept.name}/{other.name}",
             words=words,
+            kind=surer.concept.kind,
             affirms=_any_of(concept.affirms, other.affirms),
             denies=_any_of(concept.denies, other.denies),
             stated=(*concept.stated, *other.stated),
         ),
-        min(first.weight, second.weight),
+        min(first.weight, second.weight) if concept.kind == other.kind else surer.weight,
     )
 
 
