@@ -50,7 +50,8 @@ def answer_from_survey(
     silent = all(row.verdict is Verdict.NOT_MENTIONED for row in rows)
     parts = [_coverage(rows, predicate, language)]
     if silent:
-        parts.append(phrase(language, "survey_refusal", name=_name(predicate)))
+        refusal = "change_refusal" if predicate.change else "survey_refusal"
+        parts.append(phrase(language, refusal, name=_name(predicate)))
     elif question.route is Route.COUNT:
         parts.insert(0, _count(rows, predicate, language))
     elif not any(row.verdict in (Verdict.YES, Verdict.MIXED) for row in rows):
@@ -97,6 +98,7 @@ def _label(verdict: Verdict, predicate: Predicate, language: Language) -> str:
         ("planned", predicate.planned),
         ("degree", predicate.degree),
         ("lack", predicate.lack),
+        (predicate.change, bool(predicate.change)),
     )
     kind = next((name for name, is_asked in asked if is_asked), "yes")
     stated = phrase(language, f"predicate_{kind}", name=_name(predicate))

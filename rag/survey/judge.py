@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rag import lexicon
 from rag.questions import Concept
 from rag.retrieval import Passage, ReportText, Sentence
-from rag.retrieval.matching import NEARBY, is_instruction, mention_strength
+from rag.retrieval.matching import NEARBY, PART, bigrams, is_instruction, mention_strength
 from rag.survey.predicate import Predicate
 from rag.survey.stance import Stance, clause_around, stance_towards
 from rag.types import Verdict
@@ -84,14 +84,24 @@ def _examine(predicate: Predicate, sentence: Sentence) -> Evidence | None:
     coverage = met / total if total else 0.0
     if coverage < ENOUGH_COVERAGE:
         return None
-    whole = all(mention_strength(item, around) for item in predicate.essential) and (
+    whole = all(mention_strength(item, around) or _named_in_part(item, around) for item in predicate.essential) and (
         not predicate.telling or any(mention_strength(item, around) for item in predicate.telling)
     )
     if predicate.figure and not _gives_amount(predicate, sentence):
         return None
     if predicate.event and stance is not Stance.DENIES and not _tells_event(predicate.focus, sentence):
         return None
+    if predicate.change:
+        told = _change_told(predicate.focus, sentence)
+        if not told:
+            return None
+        stance = Stance.AFFIRMS if told == predicate.change else Stance.DENIES
     return Evidence(sentence, stance, coverage, whole)
+
+
+def _named_in_part(concept: Concept, folded: str) -> bool:
+    """Tell whether half of one of a term's forms is named: 执法 for 执法队, 人民调解 for 人民调解员."""
+    return any(sum(pair in folded for pair in bigrams(word)) > PART * len(bigrams(word)) for word in concept.words)
 
 
 def _gives_amount(predicate: Predicate, sentence: Sentence) -> bool:
@@ -101,6 +111,19 @@ def _gives_amount(predicate: Predicate, sentence: Sentence) -> bool:
         if predicate.focus.mentioned(f"{figure.label} {sentence.folded[left:right]}"):
             return True
     return False
+
+
+def _change_told(focus: Concept, sentence: Sentence) -> str:
+    """Return ``rise`` or ``fall`` as a sentence tells it of the focus, as near as may be; empty if neither."""
+    folded = sentence.folded
+    for start, end in focus.positions(folded):
+        left, right = clause_around(folded, start, end)
+        _, following = clause_around(folded, right + 1, right + 1)
+        for until in (right, following, len(folded)):
+            for change in ("rise", "fall"):
+                if lexicon.cue("asked", f"{change}_told").search(folded, left, until):
+                    return change
+    return ""
 
 
 def _tells_event(focus: Concept, sentence: Sentence) -> bool:

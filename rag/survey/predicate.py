@@ -19,6 +19,8 @@ TERM_SHARE = 0.6
 """A term of the field decides before everyday words, if it weighs so much of the heaviest."""
 TELLING_SHARE = 0.6
 """Everyday words that weigh so much of the focus, together, narrow what is asked: one of them must stand near."""
+SAYS_LITTLE = 0.4
+"""An everyday word that weighs less of the heaviest does not show by itself that what narrows the question is there."""
 ASKING_PART = lexicon.cue("asked", "asking_part")
 ESSENTIAL_SHARE = 0.5
 """A term of the field that weighs so much of the focus must stand near what decides, or a person must look."""
@@ -28,6 +30,7 @@ GENERIC = frozenset(lexicon.load("questions")["light_verbs"]["zh"])
 LONGEST_NAME = 48
 ENDS = lexicon.cue("asked", "clause_end")
 ALTERNATIVES = lexicon.cue("asked", "alternatives")
+LISTED = "、"
 ASIDE = lexicon.cue("asked", "aside")
 
 
@@ -49,6 +52,7 @@ class Predicate:
         telling: Everyday words that narrow what is asked; with none of them near, a person must look.
         figure: True if what is asked of each report is an amount.
         event: True if events are asked for, cases or applications, rather than a kind of work.
+        change: ``rise`` or ``fall`` if more or less of it than before is asked for, else empty.
     """
 
     name: str
@@ -64,6 +68,7 @@ class Predicate:
     telling: tuple[Concept, ...] = ()
     figure: bool = False
     event: bool = False
+    change: str = ""
 
     @property
     def essential(self) -> tuple[Concept, ...]:
@@ -108,7 +113,10 @@ class Predicate:
 def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate | None:
     """Turn a question into a predicate; None if it names nothing that can be looked for."""
     lowered = question.text.lower()
-    known = _merge_asides(lowered, [item for item in weighted if item.concept.words])
+    change, span = _change_asked(lowered)
+    known = [item for item in weighted if item.concept.words]
+    known = [item for item in known if _is_term(item) or not span[0] <= item.concept.start < span[1]]
+    known = _merge_asides(lowered, known)
     known = _merge_alternatives(lowered, known)
     substantial = [item for item in known if item.concept.kind != "light"] or known
     if not substantial:
@@ -128,15 +136,16 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
     planned = question.planned and not question.lack
     sections = tuple(kind for kind in question.sections if kind is not SectionKind.PLAN)
     return Predicate(
-        name=_name(question.text, focus, beside),
+        name=_name(question.text, focus, beside, event[1] if event else 0),
         focus=focus.concept,
         beside=beside,
         focus_weight=focus.weight,
         telling=_telling(known, focus, event or (0, 0)),
         figure=_asks_amount(question),
         event=event is not None,
-        lack=question.lack,
-        degree=question.lack_of_degree,
+        change=change,
+        lack=question.lack and not change,
+        degree=question.lack_of_degree and not change,
         planned=planned,
         mention=question.mention,
         silence=question.mention and question.lack,
@@ -164,13 +173,23 @@ def _telling(weighted: Sequence[Weighted], focus: Weighted, event: tuple[int, in
     ]
     much = sum(item.weight for item in words) >= TELLING_SHARE * focus.weight
     unheard_of = any(item.concept.kind == "word" and not item.present for item in words)
-    return tuple(item.concept for item in words) if much or unheard_of else ()
+    least = SAYS_LITTLE * max((item.weight for item in words), default=0.0)
+    return tuple(item.concept for item in words if item.weight >= least) if much or unheard_of else ()
 
 
 def _asks_amount(question: Question) -> bool:
     """Tell whether a question asks for an amount of each report, beside how many reports there are."""
     asking = len(ASKING_PART.findall(question.text.lower()))
     return asking > (1 if question.route is Route.COUNT else 0)
+
+
+def _change_asked(lowered: str) -> tuple[str, tuple[int, int]]:
+    """Return ``rise`` or ``fall`` and where the question asks for it; an empty text if it does not."""
+    for change in ("rise", "fall"):
+        match = lexicon.cue("asked", f"{change}_asked").search(lowered)
+        if match:
+            return change, match.span()
+    return "", (0, 0)
 
 
 def _event_asked(lowered: str, focus: Concept) -> tuple[int, int] | None:
@@ -184,13 +203,13 @@ def _event_asked(lowered: str, focus: Concept) -> tuple[int, int] | None:
     return match.span() if match else None
 
 
-def _name(text: str, focus: Weighted, beside: Sequence[Weighted]) -> str:
+def _name(text: str, focus: Weighted, beside: Sequence[Weighted], event_end: int) -> str:
     """Return the question's words that name the focus and the terms of the field beside it, a short span of them."""
     terms = [focus, *(item for item in beside if item.concept.kind in ("lexicon", "quoted"))]
     if any(item.concept.start < 0 or "/" in item.concept.name for item in terms):
         return focus.concept.name
     start = min(item.concept.start for item in terms)
-    end = max(item.concept.start + len(item.concept.name) for item in terms)
+    end = max(event_end, *(item.concept.start + len(item.concept.name) for item in terms))
     span = text[start:end]
     return span if len(span) <= LONGEST_NAME and ENDS.search(span) is None else focus.concept.name
 
@@ -220,12 +239,12 @@ def _merge_asides(lowered: str, weighted: Sequence[Weighted]) -> list[Weighted]:
 
 
 def _merge_alternatives(lowered: str, weighted: Sequence[Weighted]) -> list[Weighted]:
-    """Make one concept of the two on either side of an "or": either is enough."""
+    """Make one concept of the two on either side of an "or", or in a list: either is enough."""
     merged = list(weighted)
     for match in ALTERNATIVES.finditer(lowered):
         before = [item for item in merged if 0 <= item.concept.start < match.start()]
         after = [item for item in merged if item.concept.start >= match.end()]
-        if before and after:
+        if before and after and (match[0] != LISTED or _adjoin(before[-1], match.span(), after[0])):
             other = after[1] if len(after) > 1 and _only_qualifies(after[0], after[1]) else after[0]
             merged = [item for item in merged if item not in (before[-1], other)]
             # 换了书记或者主任: the post is an object of what was done, not another thing done.
@@ -233,6 +252,10 @@ def _merge_alternatives(lowered: str, weighted: Sequence[Weighted]) -> list[Weig
             merged.append(before[-1] if is_object else _either(before[-1], other))
             merged.sort(key=lambda item: item.concept.start)
     return merged
+
+
+def _adjoin(before: Weighted, span: tuple[int, int], after: Weighted) -> bool:
+    return before.concept.start + len(before.concept.name) == span[0] and after.concept.start == span[1]
 
 
 def _only_qualifies(item: Weighted, following: Weighted) -> bool:
