@@ -41,6 +41,7 @@ FUNDS = analyse("哪些街道经费不足", Gazetteer(())).concepts[0]
         (ADVISER, "聘请法律顾问2名", Stance.AFFIRMS),
         (ADVISER, "至今未聘法律顾问", Stance.DENIES),
         (ADVISER, "拟聘法律顾问一名", Stance.PLANNED),
+        (ADVISER, "请模拟法庭的法律顾问点评", Stance.AFFIRMS),
         (FUNDS, "经费投入还不足", Stance.DEFICIENT),
         (FUNDS, "经费得到有效保障", Stance.SUFFICIENT),
     ],
@@ -129,3 +130,47 @@ def test_an_instruction_to_software_is_no_evidence(tell):
 )
 def test_asked_for_cases_a_report_must_tell_of_one(tell, question, statement, expected):
     assert verdict(question, tell("甲", 2023, ("measures", statement))) is expected
+
+
+@pytest.mark.parametrize(
+    ("question", "statement", "expected"),
+    [
+        ("哪些街道的信访量比上年少了", "全年信访29件，上年为36件，下降19.4%。", Verdict.YES),
+        ("哪些街道的信访量比上年少了", "受理信访52批次，比上年增加较多。", Verdict.NO),
+        ("哪些街道的信访量比上年少了", "信访登记73件，办结70件。", Verdict.NOT_MENTIONED),
+        ("哪些街道的信访案件比上年增加了", "受理信访52批次，比上年增加较多。", Verdict.YES),
+        ("which offices had fewer petitions than the year before?", "信访批次比去年下降一成五。", Verdict.YES),
+        ("which offices got more 12345 calls than the year before?", "受理12345热线60件，比上年多8件。", Verdict.YES),
+    ],
+)
+def test_a_rise_or_a_fall_asked_for_must_be_told(tell, question, statement, expected):
+    assert verdict(question, tell("甲", 2023, ("measures", statement))) is expected
+
+
+@pytest.mark.parametrize(
+    ("question", "statement", "expected"),
+    [
+        # What only lets somebody look is no verdict.
+        ("哪些街道编制了重大行政决策目录", "重大行政决策事项均经集体讨论。", Verdict.NEEDS_REVIEW),
+        ("哪些街道编制了重大行政决策目录", "编制重大行政决策目录，列入3项。", Verdict.YES),
+        ("哪些街道的法律顾问列席会议", "聘请法律顾问2名。", Verdict.NEEDS_REVIEW),
+        # A verb that says little by itself narrows nothing.
+        ("哪些街道开展了人民调解", "人民调解成功率98%。", Verdict.YES),
+        # The two of a list, of an "or", of brackets: either is enough.
+        ("哪些街道办过夜校、擂台赛", "举办普法擂台赛2届。", Verdict.YES),
+        ("哪些街道聘了公职律师或者法律顾问", "聘请法律顾问2名。", Verdict.YES),
+        ("哪些街道聘了公职律师（法律顾问）", "聘请法律顾问2名。", Verdict.YES),
+        ("哪些街道创建了示范村或者社区", "街道辖9个社区。", Verdict.NOT_MENTIONED),
+        # What is excluded or an example is not asked for.
+        ("哪些街道举行过听证（模拟听证不算）", "全年公开听证5次。", Verdict.YES),
+        ("which offices held hearings, not counting those in penalty cases?", "全年公开听证5次。", Verdict.YES),
+        ("哪些街道用了新媒体普法，比如短视频", "用微信公众号开展新媒体普法。", Verdict.YES),
+    ],
+)
+def test_all_that_is_asked_for_must_stand_near(tell, question, statement, expected):
+    assert verdict(question, tell("甲", 2023, ("measures", statement))) is expected
+
+
+def test_of_several_sentences_the_one_that_asks_for_offices_is_the_question(tell):
+    question = "法律服务要花多少钱？哪些街道聘了法律顾问？"
+    assert verdict(question, tell("甲", 2023, ("measures", "聘请法律顾问2名。"))) is Verdict.YES
