@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 from rag import lexicon
-from rag.questions import Concept, Question
+from rag.questions import Concept, Question, question_patterns
 from rag.retrieval.matching import KIND_WEIGHT, Weighted
 from rag.survey.stance import Stance
-from rag.types import Route, SectionKind
+from rag.types import Language, Route, SectionKind
 
 NEARLY_AS_HEAVY = 0.85
 WORDS_SHARE = 0.6
@@ -26,7 +26,8 @@ ESSENTIAL_SHARE = 0.5
 """A term of the field that weighs so much of the focus must stand near what decides, or a person must look."""
 POSTS = frozenset(lexicon.load("asked")["posts"])
 OUTCOMES = frozenset(lexicon.load("asked")["outcomes"])
-GENERIC = frozenset(lexicon.load("questions")["light_verbs"]["zh"])
+GENERIC = frozenset(word for words in lexicon.load("questions")["light_verbs"].values() for word in words)
+ENDING = re.compile("(?:ing|ed|es|s|d)$")
 LONGEST_NAME = 48
 ENDS = lexicon.cue("asked", "clause_end")
 ALTERNATIVES = lexicon.cue("asked", "alternatives")
@@ -140,7 +141,7 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
         focus=focus.concept,
         beside=beside,
         focus_weight=focus.weight,
-        telling=_telling(known, focus, event or (0, 0)),
+        telling=_telling(known, focus, [event or (0, 0), *_lack_asked(lowered, question.language)]),
         figure=_asks_amount(question),
         event=event is not None,
         change=change,
@@ -157,10 +158,12 @@ def _is_term(item: Weighted) -> bool:
     return item.concept.kind in ("lexicon", "quoted")
 
 
-def _telling(weighted: Sequence[Weighted], focus: Weighted, event: tuple[int, int]) -> tuple[Concept, ...]:
+def _telling(
+    weighted: Sequence[Weighted], focus: Weighted, looked_for: Sequence[tuple[int, int]]
+) -> tuple[Concept, ...]:
     """Return the everyday words that say something by themselves, if they make much of what is asked.
 
-    The word for an event at ``event`` is none: a sentence is looked at for whether it tells of one.
+    What stands at ``looked_for`` is none: a sentence is looked at in another way for it (a lack, an event).
     """
     words = [
         item
@@ -168,8 +171,8 @@ def _telling(weighted: Sequence[Weighted], focus: Weighted, event: tuple[int, in
         if item is not focus
         and not _is_term(item)
         and len(item.concept.name) > 1
-        and item.concept.name not in GENERIC
-        and not event[0] <= item.concept.start < event[1]
+        and not _is_generic(item.concept.name)
+        and not any(start <= item.concept.start < end for start, end in looked_for)
     ]
     much = sum(item.weight for item in words) >= TELLING_SHARE * focus.weight
     unheard_of = any(item.concept.kind == "word" and not item.present for item in words)
@@ -177,10 +180,22 @@ def _telling(weighted: Sequence[Weighted], focus: Weighted, event: tuple[int, in
     return tuple(item.concept for item in words if item.weight >= least) if much or unheard_of else ()
 
 
+def _is_generic(name: str) -> bool:
+    """Tell whether a word, in English in any of its forms, says little by itself."""
+    stem = ENDING.sub("", name)
+    return bool(GENERIC & {name, stem, f"{stem}e"})
+
+
 def _asks_amount(question: Question) -> bool:
     """Tell whether a question asks for an amount of each report, beside how many reports there are."""
     asking = len(ASKING_PART.findall(question.text.lower()))
     return asking > (1 if question.route is Route.COUNT else 0)
+
+
+def _lack_asked(lowered: str, language: Language) -> list[tuple[int, int]]:
+    """Return where a question asks for a lack, or for too little."""
+    patterns = [question_patterns()[name][language] for name in ("lack", "lack_of_degree")]
+    return [match.span() for pattern in patterns for match in pattern.finditer(lowered)]
 
 
 def _change_asked(lowered: str) -> tuple[str, tuple[int, int]]:
