@@ -32,6 +32,9 @@ LONGEST_NAME = 48
 ENDS = lexicon.cue("asked", "clause_end")
 ALTERNATIVES = lexicon.cue("asked", "alternatives")
 LISTED = "、"
+LINKED = 2
+"""Characters of Chinese between an "or" and the other choice, at most."""
+LINKING = frozenset(str(word) for word in lexicon.load("questions")["stop"]["en"])
 ASIDE = lexicon.cue("asked", "aside")
 
 
@@ -259,7 +262,8 @@ def _merge_alternatives(lowered: str, weighted: Sequence[Weighted]) -> list[Weig
     for match in ALTERNATIVES.finditer(lowered):
         before = [item for item in merged if 0 <= item.concept.start < match.start()]
         after = [item for item in merged if item.concept.start >= match.end()]
-        if before and after and (match[0] != LISTED or _adjoin(before[-1], match.span(), after[0])):
+        listed = match[0] != LISTED or _adjoin(before, match.span(), after)
+        if before and after and listed and _is_linking(lowered[match.end() : after[0].concept.start]):
             other = after[1] if len(after) > 1 and _only_qualifies(after[0], after[1]) else after[0]
             merged = [item for item in merged if item not in (before[-1], other)]
             # 换了书记或者主任: the post is an object of what was done, not another thing done.
@@ -269,8 +273,17 @@ def _merge_alternatives(lowered: str, weighted: Sequence[Weighted]) -> list[Weig
     return merged
 
 
-def _adjoin(before: Weighted, span: tuple[int, int], after: Weighted) -> bool:
-    return before.concept.start + len(before.concept.name) == span[0] and after.concept.start == span[1]
+def _adjoin(before: Sequence[Weighted], span: tuple[int, int], after: Sequence[Weighted]) -> bool:
+    """Tell whether two concepts stand on either side of a span with nothing between."""
+    if not before or not after:
+        return False
+    first, other = before[-1].concept, after[0].concept
+    return first.start + len(first.name) == span[0] and other.start == span[1]
+
+
+def _is_linking(text: str) -> bool:
+    """Tell whether nothing that says something stands in a text (被, in the): what follows it is the other choice."""
+    return all(word in LINKING for word in re.findall("[a-z'-]+", text)) and len(re.findall("[一-鿿]", text)) <= LINKED
 
 
 def _only_qualifies(item: Weighted, following: Weighted) -> bool:
