@@ -39,6 +39,7 @@ check: $(VENV)/.installed
 eval: $(VENV)/.installed
 	$(BIN)/python ingest.py data/reports --store $(DEMO_STORE)
 	$(BIN)/python evaluate.py data/gold/sample.jsonl --store $(DEMO_STORE) --thresholds data/gold/thresholds.toml --baselines
+	$(BIN)/python evaluate.py data/gold/surveys.jsonl --store $(DEMO_STORE) --thresholds data/gold/thresholds.toml
 	@if [ -d ../shared/gold ]; then \
 	  $(BIN)/python ingest.py ../shared/reports --store $(REAL_STORE) && \
 	  $(BIN)/python evaluate.py ../shared/gold/reports.public.jsonl --store $(REAL_STORE) --corpus ../shared/reports \

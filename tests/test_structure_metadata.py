@@ -188,3 +188,17 @@ def test_an_unusable_csv_says_where_and_what_to_do(tmp_path: Path, content: str,
 def test_a_missing_csv_is_named(tmp_path: Path) -> None:
     with pytest.raises(MetadataError, match="nowhere.csv"):
         read_metadata_csv(tmp_path / "nowhere.csv")
+
+
+@pytest.mark.parametrize(
+    ("title", "office"),
+    [
+        ("2024年三岔梁镇法治政府建设年度报告", "三岔梁镇人民政府"),
+        ("2023年度青石街道法治政府建设情况报告", "青石街道办事处"),
+        ("二〇二二年石门镇法治政府建设工作报告", "石门镇人民政府"),
+        ("二零二三年石门镇法治政府建设工作报告", "石门镇人民政府"),
+        ("年家桥镇2023年法治政府建设情况报告", "年家桥镇人民政府"),
+    ],
+)
+def test_the_year_before_an_offices_name_is_no_part_of_it(title, office):
+    assert [found.canonical for found in office_names(title)] == [office]

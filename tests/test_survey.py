@@ -32,6 +32,9 @@ FUNDS = analyse("哪些街道经费不足", Gazetteer(())).concepts[0]
         (LOST, "败诉0件", Stance.DENIES),
         (LOST, "其中败诉1件", Stance.AFFIRMS),
         (LOST, "未发生败诉", Stance.DENIES),
+        (LOST, "其中4件驳回原告诉讼请求，1件因程序违法而败诉", Stance.AFFIRMS),
+        (LOST, "1件法院驳回原告诉讼请求，另1件被法院判决撤销", Stance.AFFIRMS),
+        (LOST, "法院驳回原告诉讼请求，没有败诉", Stance.DENIES),
         (REVIEW, "行政复议没有新发案件", Stance.DENIES),
         (REVIEW, "行政复议、行政诉讼均没有发生", Stance.DENIES),
         (REVIEW, "行政复议申请没有收到", Stance.DENIES),
@@ -174,3 +177,8 @@ def test_all_that_is_asked_for_must_stand_near(tell, question, statement, expect
 def test_of_several_sentences_the_one_that_asks_for_offices_is_the_question(tell):
     question = "法律服务要花多少钱？哪些街道聘了法律顾问？"
     assert verdict(question, tell("甲", 2023, ("measures", "聘请法律顾问2名。"))) is Verdict.YES
+
+
+def test_which_several_offices_asks_for_no_amount(tell):
+    told = tell("甲", 2023, ("measures", "于3月、9月先后举行听证会。"))
+    assert verdict("哪几个镇街开过听证会", told) is Verdict.YES

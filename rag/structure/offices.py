@@ -22,6 +22,7 @@ _MARK = re.compile("|".join(_LEXICON["region_marks"]))
 _NOT_REGIONS = tuple(_LEXICON["not_regions"])
 _BARE_OFFICE = re.compile(_LEXICON["bare_office"])
 _GOVERNMENT = re.compile(_LEXICON["government"])
+_YEAR = re.compile("(?:[0-9〇][一二三四五六七八九]{0,2}|[二三][一二三四五六七八九零]{3})年度?")
 _RUN = re.compile("[一-鿿]+$")
 
 _LONGEST_NAME = 6
@@ -110,6 +111,9 @@ def _names(folded: str) -> Iterator[OfficeName]:
         if not run or match.start() < position:
             continue
         before = _GOVERNMENT.sub(_blank, run[0])
+        year = _YEAR.search(folded, max(0, run.start() - 1), run.end())
+        if year and year.start() <= run.start():  # 2024年三岔镇
+            before = _blank(year)[: year.end() - run.start()] + before[year.end() - run.start() :]
         skipped = _last_stop(before)
         region, stem = _split_region(before[skipped:])
         if _is_name(stem, _KIND_OF[match[0]]):

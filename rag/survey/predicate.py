@@ -10,7 +10,7 @@ from functools import reduce
 from rag import lexicon
 from rag.questions import Concept, Question, question_patterns
 from rag.retrieval.matching import KIND_WEIGHT, Weighted
-from rag.survey.stance import Stance
+from rag.survey.stance import OUTCOMES, Stance
 from rag.types import Language, Route, SectionKind
 
 NEARLY_AS_HEAVY = 0.85
@@ -25,7 +25,6 @@ ASKING_PART = lexicon.cue("asked", "asking_part")
 ESSENTIAL_SHARE = 0.5
 """A term of the field that weighs so much of the focus must stand near what decides, or a person must look."""
 POSTS = frozenset(lexicon.load("asked")["posts"])
-OUTCOMES = frozenset(lexicon.load("asked")["outcomes"])
 GENERIC = frozenset(word for words in lexicon.load("questions")["light_verbs"].values() for word in words)
 ENDING = re.compile("(?:ing|ed|es|s|d)$")
 LONGEST_NAME = 48

@@ -13,6 +13,8 @@ from rag.questions import Concept
 from rag.types import SectionKind
 
 CLAUSE_END = lexicon.cue("asked", "clause_end")
+OUTCOMES = frozenset(lexicon.load("asked")["outcomes"])
+"""What became of a thing, or of one of several."""
 RULE_REACH = 6
 """Characters after a clause in which its rule may be told (…的，不得…)."""
 DENIAL_REACH = 16
@@ -52,14 +54,15 @@ def stance_towards(concept: Concept, folded: str, section: SectionKind) -> Stanc
         folded: The sentence, folded.
         section: Kind of the top-level section it stands in.
     """
+    stances = [_at(folded, start, end, section) for start, end in concept.positions(folded)]
+    affirmed = concept.affirms.search(folded) if concept.affirms and not stances else None
+    if affirmed:
+        stances.append(_at(folded, *affirmed.span(), section))
     if concept.denies and concept.denies.search(folded):
+        if OUTCOMES & set(concept.words) and Stance.AFFIRMS in stances:
+            return Stance.AFFIRMS  # 4件驳回原告请求，1件败诉: one of several is enough
         denied = Stance.SUFFICIENT if _cue("resolved").search(folded) else Stance.DENIES
         return _framed(denied, folded, 0, len(folded), section)
-    stances = [_at(folded, start, end, section) for start, end in concept.positions(folded)]
-    if concept.affirms and not stances:
-        match = concept.affirms.search(folded)
-        if match:
-            stances.append(_at(folded, *match.span(), section))
     for stance in (Stance.DENIES, Stance.DEFICIENT, Stance.SUFFICIENT, Stance.AFFIRMS, Stance.PLANNED, Stance.OTHERS):
         if stance in stances:
             return stance
