@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rag import lexicon
 from rag.questions import Concept
@@ -17,6 +18,7 @@ ENOUGH_COVERAGE = 0.55
 """Share of the question's weight that a sentence with its surroundings must meet to count."""
 EVIDENCE_SHOWN = 2
 LONGEST_QUOTE = 120
+OF_YEAR_BEFORE = lexicon.cue("asked", "of_year_before")
 EVENT_UNITS = frozenset(lexicon.load("asked")["event_units"])
 
 
@@ -96,6 +98,8 @@ def _examine(predicate: Predicate, sentence: Sentence) -> Evidence | None:
         if not told:
             return None
         stance = Stance.AFFIRMS if told == predicate.change else Stance.DENIES
+    if predicate.universal and stance is Stance.AFFIRMS:
+        whole = whole and bool(lexicon.cue("asked", "universal_told").search(sentence.folded))
     return Evidence(sentence, stance, coverage, whole)
 
 
@@ -123,6 +127,10 @@ def _change_told(focus: Concept, sentence: Sentence) -> str:
             for change in ("rise", "fall"):
                 if lexicon.cue("asked", f"{change}_told").search(folded, left, until):
                     return change
+        known = [figure for figure in sentence.figures if figure.start >= left]
+        for figure, before in pairwise(known):
+            if figure.unit == before.unit and OF_YEAR_BEFORE.search(folded, figure.end, before.start):
+                return "rise" if figure.value > before.value else "fall" if figure.value < before.value else ""
     return ""
 
 

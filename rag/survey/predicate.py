@@ -55,6 +55,7 @@ class Predicate:
         telling: Everyday words that narrow what is asked; with none of them near, a person must look.
         figure: True if what is asked of each report is an amount.
         event: True if events are asked for, cases or applications, rather than a kind of work.
+        universal: True if it is asked of every village or community.
         change: ``rise`` or ``fall`` if more or less of it than before is asked for, else empty.
     """
 
@@ -72,6 +73,7 @@ class Predicate:
     figure: bool = False
     event: bool = False
     change: str = ""
+    universal: bool = False
 
     @property
     def essential(self) -> tuple[Concept, ...]:
@@ -147,6 +149,7 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
         figure=_asks_amount(question),
         event=event is not None,
         change=change,
+        universal=bool(lexicon.cue("asked", "universal_asked").search(lowered)),
         lack=question.lack and not change,
         degree=question.lack_of_degree and not change,
         planned=planned,
