@@ -142,6 +142,9 @@ def test_asked_for_cases_a_report_must_tell_of_one(tell, question, statement, ex
         ("哪些街道的信访量比上年少了", "受理信访52批次，比上年增加较多。", Verdict.NO),
         ("哪些街道的信访量比上年少了", "信访登记73件，办结70件。", Verdict.NOT_MENTIONED),
         ("哪些街道的信访案件比上年增加了", "受理信访52批次，比上年增加较多。", Verdict.YES),
+        ("哪些街道的信访件比上年少了", "群众来信来访34批次，去年同期为52批次。", Verdict.YES),
+        ("哪些街道的信访件比上年少了", "信访件由上年的47件增至61件。", Verdict.NO),
+        ("哪些街道的信访件比上年少了", "信访件由上年的61件减至47件。", Verdict.YES),
         ("which offices had fewer petitions than the year before?", "信访批次比去年下降一成五。", Verdict.YES),
         ("which offices got more 12345 calls than the year before?", "受理12345热线60件，比上年多8件。", Verdict.YES),
     ],
@@ -182,3 +185,16 @@ def test_of_several_sentences_the_one_that_asks_for_offices_is_the_question(tell
 def test_which_several_offices_asks_for_no_amount(tell):
     told = tell("甲", 2023, ("measures", "于3月、9月先后举行听证会。"))
     assert verdict("哪几个镇街开过听证会", told) is Verdict.YES
+
+
+@pytest.mark.parametrize(
+    ("question", "statement", "expected"),
+    [
+        ("哪些街道每个社区都有法律顾问", "街道聘请法律顾问2名。", Verdict.NEEDS_REVIEW),
+        ("哪些街道每个社区都有法律顾问", "9个社区法律顾问全覆盖。", Verdict.YES),
+        ("which offices have a legal adviser in every village?", "村村配有法律顾问。", Verdict.YES),
+        ("which offices have a legal adviser in every village?", "聘请法律顾问2名。", Verdict.NEEDS_REVIEW),
+    ],
+)
+def test_asked_of_every_village_it_must_be_told_of_every_one(tell, question, statement, expected):
+    assert verdict(question, tell("甲", 2023, ("measures", statement))) is expected
