@@ -80,7 +80,7 @@ def heavy_of(weighted: Sequence[Weighted]) -> list[Weighted]:
     return [
         item
         for item in weighted
-        if (item.present or item.concept.kind in ("lexicon", "quoted"))
+        if (item.present or item.concept.is_term)
         and item.concept.kind not in ("light", "translated", "context")
         and item.weight >= HEAVY_SHARE * heaviest.weight
     ] or [heaviest]

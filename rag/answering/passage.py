@@ -127,7 +127,7 @@ def _answers(match: Match, heaviest: Weighted) -> bool:
     passage = match.sentence.passage
     met = mention_strength(heaviest.concept, f"{passage.heading} {passage.folded}") > 0
     # An everyday word may be put otherwise in the report; a term of the field or a quoted one may not.
-    return met or (heaviest.concept.kind not in ("lexicon", "quoted") and match.coverage >= ENOUGH_WITHOUT_HEAVIEST)
+    return met or (not heaviest.concept.is_term and match.coverage >= ENOUGH_WITHOUT_HEAVIEST)
 
 
 def _settling_the_number(matches: Iterable[Match], finder: FigureFinder) -> list[Match]:

@@ -48,6 +48,11 @@ class Concept:
     stated: tuple[re.Pattern[str], ...] = field(default=(), compare=False)
     start: int = field(default=-1, compare=False)
 
+    @property
+    def is_term(self) -> bool:
+        """True if it is a term of the field, or quoted, and no everyday word."""
+        return self.kind in ("lexicon", "quoted")
+
     def mentioned(self, folded: str) -> bool:
         """Tell whether a folded text mentions the concept by name."""
         return any(word in folded for word in self.words)

@@ -86,10 +86,10 @@ def weigh(question: Question, rarity: Callable[[Concept], float | None]) -> tupl
             continue
         known = rarity(concept) if concept.words else None
         if known is not None:
-            least = LEAST_TERM_WEIGHT if concept.kind in ("lexicon", "quoted") else 0.0
+            least = LEAST_TERM_WEIGHT if concept.is_term else 0.0
             weight = KIND_WEIGHT[concept.kind] * max(known, least)
         else:
-            weight = ABSENT_TERM_WEIGHT if concept.kind in ("lexicon", "quoted") else ABSENT_WORD_WEIGHT[concept.kind]
+            weight = ABSENT_TERM_WEIGHT if concept.is_term else ABSENT_WORD_WEIGHT[concept.kind]
         weighted.append(Weighted(concept, weight, known is not None))
     heaviest = max((item.weight for item in weighted if item.present), default=ABSENT_TERM_WEIGHT)
     return tuple(_no_heavier_than_known(item, heaviest) for item in weighted)
@@ -97,7 +97,7 @@ def weigh(question: Question, rarity: Callable[[Concept], float | None]) -> tupl
 
 def _no_heavier_than_known(item: Weighted, heaviest: float) -> Weighted:
     """Keep an absent everyday word lighter than the heaviest that is known, in a small corpus too."""
-    if item.present or item.concept.kind in ("lexicon", "quoted"):
+    if item.present or item.concept.is_term:
         return item
     return Weighted(item.concept, min(item.weight, ABSENT_SHARE * heaviest), present=False)
 

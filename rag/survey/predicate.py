@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 
 from rag import lexicon
 from rag.questions import Concept, Question, question_patterns
-from rag.retrieval.matching import KIND_WEIGHT, Weighted
+from rag.retrieval.matching import Weighted
+from rag.survey.alternatives import merge_alternatives, merge_asides
 from rag.survey.stance import OUTCOMES, Stance
 from rag.types import Language, Route, SectionKind
 
@@ -24,17 +24,10 @@ SAYS_LITTLE = 0.4
 ASKING_PART = lexicon.cue("asked", "asking_part")
 ESSENTIAL_SHARE = 0.5
 """A term of the field that weighs so much of the focus must stand near what decides, or a person must look."""
-POSTS = frozenset(lexicon.load("asked")["posts"])
 GENERIC = frozenset(word for words in lexicon.load("questions")["light_verbs"].values() for word in words)
 ENDING = re.compile("(?:ing|ed|es|s|d)$")
 LONGEST_NAME = 48
 ENDS = lexicon.cue("asked", "clause_end")
-ALTERNATIVES = lexicon.cue("asked", "alternatives")
-LISTED = "、"
-LINKED = 2
-"""Characters of Chinese between an "or" and the other choice, at most."""
-LINKING = frozenset(str(word) for word in lexicon.load("questions")["stop"]["en"])
-ASIDE = lexicon.cue("asked", "aside")
 
 
 @dataclass(frozen=True)
@@ -81,7 +74,7 @@ class Predicate:
         return tuple(
             item.concept
             for item in self.beside
-            if item.concept.kind in ("lexicon", "quoted") and item.weight >= ESSENTIAL_SHARE * self.focus_weight
+            if item.concept.is_term and item.weight >= ESSENTIAL_SHARE * self.focus_weight
         )
 
     def supports(self, stance: Stance) -> bool:
@@ -120,9 +113,9 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
     lowered = question.text.lower()
     change, span = _change_asked(lowered)
     known = [item for item in weighted if item.concept.words]
-    known = [item for item in known if _is_term(item) or not span[0] <= item.concept.start < span[1]]
-    known = _merge_asides(lowered, known)
-    known = _merge_alternatives(lowered, known)
+    known = [item for item in known if item.concept.is_term or not span[0] <= item.concept.start < span[1]]
+    known = merge_asides(lowered, known)
+    known = merge_alternatives(lowered, known)
     substantial = [item for item in known if item.concept.kind != "light"] or known
     if not substantial:
         return None
@@ -130,12 +123,12 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
     nearly = [item for item in substantial if item.weight >= NEARLY_AS_HEAVY * heaviest]
     # What became of a thing is what is asked of it (官司打输); else what is said of the others comes last in Chinese
     # and first in English.
-    terms = [item for item in substantial if _is_term(item) and item.weight >= TERM_SHARE * heaviest]
-    nearly = [item for item in nearly if _is_term(item)] or terms or nearly
+    terms = [item for item in substantial if item.concept.is_term and item.weight >= TERM_SHARE * heaviest]
+    nearly = [item for item in nearly if item.concept.is_term] or terms or nearly
     outcomes = [item for item in nearly if OUTCOMES & set(item.concept.words)]
     focus = outcomes[0] if outcomes else nearly[-1 if question.language == "zh" else 0]
     # A general dictionary's guess does not decide whether a report speaks of a term of the field.
-    kinds = ("lexicon", "quoted", "word") if _is_term(focus) else ("lexicon", "quoted", "word", "translated")
+    kinds = ("lexicon", "quoted", "word") if focus.concept.is_term else ("lexicon", "quoted", "word", "translated")
     beside = _balanced([item for item in substantial if item is not focus and item.concept.kind in kinds], focus)
     event = _event_asked(lowered, focus.concept)
     planned = question.planned and not question.lack
@@ -159,10 +152,6 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
     )
 
 
-def _is_term(item: Weighted) -> bool:
-    return item.concept.kind in ("lexicon", "quoted")
-
-
 def _telling(
     weighted: Sequence[Weighted], focus: Weighted, looked_for: Sequence[tuple[int, int]]
 ) -> tuple[Concept, ...]:
@@ -174,7 +163,7 @@ def _telling(
         item
         for item in weighted
         if item is not focus
-        and not _is_term(item)
+        and not item.concept.is_term
         and len(item.concept.name) > 1
         and not _is_generic(item.concept.name)
         and not any(start <= item.concept.start < end for start, end in looked_for)
@@ -225,7 +214,7 @@ def _event_asked(lowered: str, focus: Concept) -> tuple[int, int] | None:
 
 def _name(text: str, focus: Weighted, beside: Sequence[Weighted], event_end: int) -> str:
     """Return the question's words that name the focus and the terms of the field beside it, a short span of them."""
-    terms = [focus, *(item for item in beside if item.concept.kind in ("lexicon", "quoted"))]
+    terms = [focus, *(item for item in beside if item.concept.is_term)]
     if any(item.concept.start < 0 or "/" in item.concept.name for item in terms):
         return focus.concept.name
     start = min(item.concept.start for item in terms)
@@ -238,82 +227,8 @@ def _balanced(beside: Sequence[Weighted], focus: Weighted) -> tuple[Weighted, ..
     """Keep everyday words together lighter than a term of the field: the report may put them otherwise."""
     words = sum(item.weight for item in beside if item.concept.kind == "word")
     most = WORDS_SHARE * focus.weight
-    if focus.concept.kind not in ("lexicon", "quoted") or words <= most:
+    if not focus.concept.is_term or words <= most:
         return tuple(beside)
     return tuple(
         replace(item, weight=item.weight * most / words) if item.concept.kind == "word" else item for item in beside
     )
-
-
-def _merge_asides(lowered: str, weighted: Sequence[Weighted]) -> list[Weighted]:
-    """Make one concept of a thing and what stands in brackets after it: 社区律师（法律顾问）."""
-    merged = list(weighted)
-    for match in ASIDE.finditer(lowered):
-        before = [item for item in merged if 0 <= item.concept.start < match.start()]
-        beside = [item for item in merged if match.start() <= item.concept.start < match.end()]
-        if before and beside:
-            merged = [item for item in merged if item is not before[-1] and item not in beside]
-            merged.append(reduce(_either, beside, before[-1]))
-            merged.sort(key=lambda item: item.concept.start)
-    return merged
-
-
-def _merge_alternatives(lowered: str, weighted: Sequence[Weighted]) -> list[Weighted]:
-    """Make one concept of the two on either side of an "or", or in a list: either is enough."""
-    merged = list(weighted)
-    for match in ALTERNATIVES.finditer(lowered):
-        before = [item for item in merged if 0 <= item.concept.start < match.start()]
-        after = [item for item in merged if item.concept.start >= match.end()]
-        listed = match[0] != LISTED or _adjoin(before, match.span(), after)
-        if before and after and listed and _is_linking(lowered[match.end() : after[0].concept.start]):
-            other = after[1] if len(after) > 1 and _only_qualifies(after[0], after[1]) else after[0]
-            merged = [item for item in merged if item not in (before[-1], other)]
-            # 换了书记或者主任: the post is an object of what was done, not another thing done.
-            is_object = POSTS & set(other.concept.words) and not POSTS & set(before[-1].concept.words)
-            merged.append(before[-1] if is_object else _either(before[-1], other))
-            merged.sort(key=lambda item: item.concept.start)
-    return merged
-
-
-def _adjoin(before: Sequence[Weighted], span: tuple[int, int], after: Sequence[Weighted]) -> bool:
-    """Tell whether two concepts stand on either side of a span with nothing between."""
-    if not before or not after:
-        return False
-    first, other = before[-1].concept, after[0].concept
-    return first.start + len(first.name) == span[0] and other.start == span[1]
-
-
-def _is_linking(text: str) -> bool:
-    """Tell whether nothing that says something stands in a text (被, in the): what follows it is the other choice."""
-    return all(word in LINKING for word in re.findall("[a-z'-]+", text)) and len(re.findall("[一-鿿]", text)) <= LINKED
-
-
-def _only_qualifies(item: Weighted, following: Weighted) -> bool:
-    """Tell whether a word says little before the one that it adjoins (村 in 村章程)."""
-    adjoins = item.concept.start + len(item.concept.name) == following.concept.start
-    return adjoins and item.concept.kind == "light" and following.concept.kind != "light"
-
-
-def _either(first: Weighted, second: Weighted) -> Weighted:
-    concept, other = first.concept, second.concept
-    surer = first if KIND_WEIGHT[concept.kind] >= KIND_WEIGHT[other.kind] else second
-    if _is_term(surer) and "light" in (concept.kind, other.kind):
-        return surer  # what is everywhere would be enough by itself (示范村或者社区)
-    words = tuple(sorted({*concept.words, *other.words}, key=lambda word: (-len(word), word)))
-    return Weighted(
-        replace(
-            concept,
-            name=f"{concept.name}/{other.name}",
-            words=words,
-            kind=surer.concept.kind,
-            affirms=_any_of(concept.affirms, other.affirms),
-            denies=_any_of(concept.denies, other.denies),
-            stated=(*concept.stated, *other.stated),
-        ),
-        min(first.weight, second.weight) if concept.kind == other.kind else surer.weight,
-    )
-
-
-def _any_of(first: re.Pattern[str] | None, second: re.Pattern[str] | None) -> re.Pattern[str] | None:
-    patterns = [pattern.pattern for pattern in (first, second) if pattern]
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns)) if patterns else None
