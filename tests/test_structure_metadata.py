@@ -202,3 +202,24 @@ def test_a_missing_csv_is_named(tmp_path: Path) -> None:
 )
 def test_the_year_before_an_offices_name_is_no_part_of_it(title, office):
     assert [found.canonical for found in office_names(title)] == [office]
+
+
+@pytest.mark.parametrize(
+    ("text", "office", "region"),
+    [
+        ("石景山区古城街道办事处", "古城街道办事处", "石景山区"),
+        ("北京市房山区拱辰街道", "拱辰街道办事处", "房山区"),
+        ("荆州市沙市区中山路街道", "中山路街道办事处", "沙市区"),
+        ("诸城市密州街道", "密州街道办事处", "诸城市"),
+        ("天门市竟陵街道", "竟陵街道办事处", "天门市"),
+        ("关于报送靠河街道办事处2021年法治政府建设情况的报告", "靠河街道办事处", None),
+        ("关于呈报石门镇2022年法治政府建设情况的报告", "石门镇人民政府", None),
+    ],
+)
+def test_regions_whose_names_end_like_common_words_are_regions(text, office, region):
+    assert [(found.canonical, found.region) for found in office_names(text)] == [(office, region)]
+
+
+@pytest.mark.parametrize("text", ["全市街道", "城市街道", "市区街道", "各县市区街道"])
+def test_common_words_before_an_ending_name_no_office(text):
+    assert office_names(text) == []

@@ -19,7 +19,8 @@ _NOT_NAMES = frozenset(_LEXICON["not_names"]["whole"])
 _STOPPER = re.compile("|".join(map(re.escape, _LEXICON["name_stoppers"])))
 _BEFORE = re.compile(f"(?:{_LEXICON['before_office']})+")
 _MARK = re.compile("|".join(_LEXICON["region_marks"]))
-_NOT_REGIONS = tuple(_LEXICON["not_regions"])
+_NOT_REGIONS = tuple(_LEXICON["not_regions"]["endings"])
+_NO_REGIONS = frozenset(_LEXICON["not_regions"]["whole"])
 _BARE_OFFICE = re.compile(_LEXICON["bare_office"])
 _GOVERNMENT = re.compile(_LEXICON["government"])
 _YEAR = re.compile("(?:[0-9〇][一二三四五六七八九]{0,2}|[二三][一二三四五六七八九零]{3})年度?")
@@ -98,7 +99,7 @@ def own_region(text: str) -> str | None:
     for match in pattern.finditer(folded):
         region = match[1] + match[2]
         levels = [level.format(mark=match[2]) for level in _LEXICON["own_level"]]
-        if not region.endswith(_NOT_REGIONS) and any(level in folded for level in levels):
+        if _is_region(region) and any(level in folded for level in levels):
             found.add(region)
     return found.pop() if len(found) == 1 else None
 
@@ -144,10 +145,14 @@ def _split_region(run: str) -> tuple[str | None, str]:
         else:
             start = previous
         candidate = run[start : match.end()].strip()
-        if len(candidate) <= _LONGEST_REGION and len(run) - match.end() >= 2 and not candidate.endswith(_NOT_REGIONS):
+        if len(candidate) <= _LONGEST_REGION and len(run) - match.end() >= 2 and _is_region(candidate):
             region, best = candidate, match.end()
         previous = match.end()
     return region, run[best:].strip()
+
+
+def _is_region(name: str) -> bool:
+    return name not in _NO_REGIONS and not name.endswith(_NOT_REGIONS)
 
 
 def _blank(match: re.Match[str]) -> str:
