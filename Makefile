@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_STORE := vectorstore/demo
 REAL_STORE := vectorstore/real
+FURTHER := 1 2 3 4
 QUESTION_ZH := 哪些街道不具备行政执法权?
 QUESTION_EN := Which offices lack enforcement power?
 
@@ -40,6 +41,11 @@ eval: $(VENV)/.installed
 	$(BIN)/python ingest.py data/reports --store $(DEMO_STORE)
 	$(BIN)/python evaluate.py data/gold/sample.jsonl --store $(DEMO_STORE) --thresholds data/gold/thresholds.toml --baselines
 	$(BIN)/python evaluate.py data/gold/surveys.jsonl --store $(DEMO_STORE) --thresholds data/gold/thresholds.toml
+	set -e; for corpus in $(FURTHER); do \
+	  $(BIN)/python ingest.py data/further/$$corpus/reports --store vectorstore/further-$$corpus; \
+	  $(BIN)/python evaluate.py data/further/further-$$corpus.jsonl --store vectorstore/further-$$corpus \
+	    --corpus data/further/$$corpus/reports --thresholds data/gold/thresholds.toml; \
+	done
 	@if [ -d ../shared/gold ]; then \
 	  $(BIN)/python ingest.py ../shared/reports --store $(REAL_STORE) && \
 	  $(BIN)/python evaluate.py ../shared/gold/reports.public.jsonl --store $(REAL_STORE) --corpus ../shared/reports \
