@@ -145,6 +145,7 @@ def test_asked_for_cases_a_report_must_tell_of_one(tell, question, statement, ex
         ("哪些街道的信访件比上年少了", "群众来信来访34批次，去年同期为52批次。", Verdict.YES),
         ("哪些街道的信访件比上年少了", "信访件由上年的47件增至61件。", Verdict.NO),
         ("哪些街道的信访件比上年少了", "信访件由上年的61件减至47件。", Verdict.YES),
+        ("哪些街道的信访件比上年少了", "力争信访件较上年下降10%。", Verdict.NEEDS_REVIEW),
         ("which offices had fewer petitions than the year before?", "信访批次比去年下降一成五。", Verdict.YES),
         ("which offices got more 12345 calls than the year before?", "受理12345热线60件，比上年多8件。", Verdict.YES),
     ],

@@ -154,7 +154,7 @@ def _analyse_alone(text: str, gazetteer: Gazetteer) -> Question:
 
 
 def _asking(text: str, language: Language) -> str:
-    """Return the sentence that asks, without what it excludes or gives as an example, all else as spaces.
+    """Return the text as far as the sentence that asks; before it, and for what it excludes or exemplifies, spaces.
 
     Of several sentences the first asks, and the others tell how to answer (请逐个说明依据), unless a later one asks
     for offices or reports.

@@ -97,14 +97,15 @@ def _examine(predicate: Predicate, sentence: Sentence) -> Evidence | None:
         told = _change_told(predicate.focus, sentence)
         if not told:
             return None
-        stance = Stance.AFFIRMS if told == predicate.change else Stance.DENIES
+        if stance not in (Stance.PLANNED, Stance.RULE, Stance.OTHERS):
+            stance = Stance.AFFIRMS if told == predicate.change else Stance.DENIES
     if predicate.universal and stance is Stance.AFFIRMS:
         whole = whole and bool(lexicon.cue("asked", "universal_told").search(sentence.folded))
     return Evidence(sentence, stance, coverage, whole)
 
 
 def _named_in_part(concept: Concept, folded: str) -> bool:
-    """Tell whether half of one of a term's forms is named: 执法 for 执法队, 人民调解 for 人民调解员."""
+    """Tell whether more than half of one of a term's forms is named: 人民调解 for 人民调解员."""
     return any(sum(pair in folded for pair in bigrams(word)) > PART * len(bigrams(word)) for word in concept.words)
 
 
