@@ -173,6 +173,22 @@ def test_what_the_reports_do_not_say_is_refused_with_what_was_searched(rag, ques
     assert answer.route is Route.REFUSED
 
 
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("哪些街道实行了首违不罚", "现有报告都没有提到“首违不罚”。"),
+        ("哪些街道的宣传资料比上年少了", "现有报告都没有说“宣传资料”比以前多了还是少了。"),
+        ("哪些街道的宣传资料不足", "现有报告都没有说“宣传资料”够不够。"),
+        ("哪些街道计划明年发放宣传资料", "现有报告的计划里都没有“宣传资料”。"),
+        ("Which offices have too few leaflets?", "No report says whether “leaflets” is sufficient."),
+    ],
+)
+def test_what_no_report_decides_is_not_said_to_be_unmentioned(rag, question, told):
+    answer = rag.ask(question)
+    assert answer.refused
+    assert told in answer.answer
+
+
 def test_an_unknown_office_is_told_with_those_that_are_here(rag):
     answer = rag.ask("幸福街道的信访案件有多少")
     assert "松湖街道办事处" in answer.answer

@@ -50,8 +50,7 @@ def answer_from_survey(
     silent = all(row.verdict is Verdict.NOT_MENTIONED for row in rows)
     parts = [_coverage(rows, predicate, language)]
     if silent:
-        refusal = "change_refusal" if predicate.change else "survey_refusal"
-        parts.append(phrase(language, refusal, name=_name(predicate)))
+        parts.append(phrase(language, _refusal(predicate), name=_name(predicate)))
     elif question.route is Route.COUNT:
         parts.insert(0, _count(rows, predicate, language))
     elif not any(row.verdict in (Verdict.YES, Verdict.MIXED) for row in rows):
@@ -85,6 +84,12 @@ def _cite(judgement: Judgement, predicate: Predicate, marker: Marker) -> list[in
 
 def _focus_place(sentence: Sentence, predicate: Predicate) -> tuple[int, int]:
     return next(predicate.focus.positions(sentence.folded), (0, 1))
+
+
+def _refusal(predicate: Predicate) -> str:
+    """Return the phrase for reports none of which decides: they may mention the thing, and not what is asked of it."""
+    asked = (("change", predicate.change), ("planned", predicate.planned), ("degree", predicate.degree))
+    return next((f"{kind}_refusal" for kind, is_asked in asked if is_asked), "survey_refusal")
 
 
 def _name(predicate: Predicate) -> str:
