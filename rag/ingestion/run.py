@@ -32,7 +32,7 @@ from rag.settings import Settings
 from rag.structure import MetaOverrides
 from rag.types import Chunk, FileFailure, IngestSummary, Report
 
-READER = "1"
+READER = "2"
 """Raised when loading, structure or chunking come to read the same file otherwise; such files are then read anew."""
 
 GROUP_CHUNKS = 256
