@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from rag.catalog import BuiltWith, Catalog
+from rag.catalog import UNKNOWN_HOLDER, BuiltWith, Catalog, ProcessLock
+from rag.catalog.postgres import AdvisoryLock
 from rag.embedding import HashEmbedder
 from rag.errors import MetadataError, ModelMismatch, StoreError, StoreLocked, UnreadableFile
 from rag.index import Index
@@ -372,6 +373,28 @@ def test_while_another_process_writes_the_run_waits_and_says_for_whom(workshop):
 
         assert workshop.ingest(on_progress=on_progress).added == ("b.txt",)
     assert len(told) == 1 and told[0].startswith(f"process {other.pid} since ")
+
+
+def test_a_lock_given_back_while_it_is_looked_at_is_not_told_as_another_writer(workshop, monkeypatch):
+    workshop.write("a.txt", "办结信访案件26件。")
+    workshop.ingest()
+    workshop.write("b.txt", "聘请法律顾问3名。")
+    looks = iter(["process 7 since noon", UNKNOWN_HOLDER])
+    with written_by_another(workshop) as other:
+        told = []
+
+        def holder(lock):
+            look = next(looks)
+            if look == UNKNOWN_HOLDER:
+                monkeypatch.undo()
+                other.stdin.close()
+            return look
+
+        for lock in (ProcessLock, AdvisoryLock):
+            monkeypatch.setattr(lock, "holder", holder)
+        summary = workshop.ingest(on_progress=lambda event: event.outcome == "waiting" and told.append(event.detail))
+    assert summary.added == ("b.txt",)
+    assert told[0] == "process 7 since noon" and UNKNOWN_HOLDER not in told
 
 
 def test_another_process_that_writes_on_and_on_is_named_with_what_to_do(workshop):

@@ -11,6 +11,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 WRITER_LOCK = "write.lock"
+UNKNOWN_HOLDER = "another process"
+"""Who holds a lock whose holder is not known, or that was given back just now."""
 
 
 class ProcessLock:
@@ -64,7 +66,7 @@ class ProcessLock:
     def holder(self) -> str:
         """Say who holds the lock, as far as is known: ``process 4711 since 2024-01-31T08:00:00+00:00``."""
         noted = self._noted()
-        return f"process {noted[0]} since {noted[1]}" if noted else "another process"
+        return f"process {noted[0]} since {noted[1]}" if noted else UNKNOWN_HOLDER
 
     def holder_is_gone(self) -> bool:
         """Say whether the process that took the lock has ended, and only a child of its own still keeps it."""

@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from rag.catalog.database import Database
+from rag.catalog.lock import UNKNOWN_HOLDER
 from rag.errors import SettingsError, StoreError, StoreLocked
 
 _DRIVER = "postgresql+psycopg"
@@ -168,7 +169,7 @@ class AdvisoryLock:
 
     def holder(self) -> str:
         """Say who holds the lock: ``process 4711 since 2024-01-31T08:00:00+00:00 on HOST``."""
-        return self.current_holder() or "another process"
+        return self.current_holder() or UNKNOWN_HOLDER
 
     def current_holder(self) -> str:
         """Say who holds the lock now; empty if nobody does."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.catalog import Catalog, FileRecord, StoredReport
+from rag.catalog import UNKNOWN_HOLDER, Catalog, FileRecord, StoredReport
 from rag.embedding import Embedder
 from rag.errors import LoadError, RagError
 from rag.index import Index
@@ -157,7 +157,8 @@ class Run:
         self._tell_waiting(holder)
 
     def _tell_waiting(self, holder: str) -> None:
-        if holder != self._waits_for:
+        freed = self._waits_for and holder == UNKNOWN_HOLDER  # between a look at the lock and one at its holder
+        if holder != self._waits_for and not freed:
             self._waits_for = holder
             self._on_progress(IngestEvent(self._done, self._total, "", "waiting", holder))
 
