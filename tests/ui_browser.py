@@ -16,9 +16,9 @@ _FLAGS = (
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 _EVENTS = "/gradio_api/queue/"
-_QUIET_MS, _STEP_MS, _TIMEOUT_MS = 200, 50, 30_000
-_under_way: WeakKeyDictionary = WeakKeyDictionary()
-"""Each watched page's requests for Gradio's events that have not ended."""
+_QUIET_MS, _STEP_MS, _STUCK_MS, _TIMEOUT_MS = 200, 50, 15_000, 30_000
+_watched: WeakKeyDictionary = WeakKeyDictionary()
+"""Each watched page's requests for Gradio's events that have not ended, and the errors in its console."""
 
 
 @contextmanager
@@ -48,7 +48,8 @@ def watched_page(browser, url, **options) -> Iterator:
     page.on("request", lambda request: _is_foreign(request.url, host) and foreign.append(request.url))
     page.on("console", lambda message: message.type == "error" and problems.append(message.text))
     page.on("pageerror", lambda error: problems.append(str(error)))
-    under_way = _under_way[page] = set()
+    under_way = set()
+    _watched[page] = under_way, problems
     page.on("request", lambda request: _EVENTS in request.url and under_way.add(request))
     for end in ("requestfinished", "requestfailed"):
         page.on(end, lambda request: under_way.discard(request))  # Playwright cannot call a built-in method
@@ -69,14 +70,32 @@ def _is_foreign(url: str, host: str) -> bool:
 
 
 def settled(page):
-    """Wait until Gradio's events on a watched page have ended, and return it: leaving cuts them off, an error there."""
+    """Wait until Gradio's events on a watched page have ended, and return it: leaving cuts them off, an error there.
+
+    A stream that once in hundreds of pages does not end is left, without the error of that, by loading the page anew.
+    """
+    if not _ended(page):
+        under_way, problems = _watched[page]
+        address, known = page.url, len(problems)
+        page.goto("about:blank")
+        page.wait_for_timeout(_QUIET_MS)
+        del problems[known:]
+        under_way.clear()
+        page.goto(address)
+        page.locator("#question textarea").wait_for()
+        assert _ended(page), [request.url for request in under_way]
+    return page
+
+
+def _ended(page) -> bool:
+    """Wait until a watched page's events have ended; False if they go on and on."""
+    under_way, _ = _watched[page]
     quiet = waited = 0
-    while quiet < _QUIET_MS:
-        assert waited < _TIMEOUT_MS, [request.url for request in _under_way[page]]
+    while quiet < _QUIET_MS and waited < _STUCK_MS:
         page.wait_for_timeout(_STEP_MS)
         waited += _STEP_MS
-        quiet = 0 if _under_way[page] else quiet + _STEP_MS
-    return page
+        quiet = 0 if under_way else quiet + _STEP_MS
+    return quiet >= _QUIET_MS
 
 
 def ask(page, question: str) -> None:
