@@ -115,7 +115,7 @@ def mention_strength(concept: Concept, folded: str) -> float:
     if (concept.affirms and concept.affirms.search(folded)) or (concept.denies and concept.denies.search(folded)):
         return IMPLIED
     if _counts_in_part(concept):
-        share = sum(pair in folded for pair in bigrams(words[0])) / len(bigrams(words[0]))
+        share = share_named(words[0], folded)
         if share >= PART:
             return SOFT * share
         # 红黄蓝 for 红色…黄色…蓝色, 五步法 for 五步工作法
@@ -144,6 +144,12 @@ def mention_strengths(concept: Concept, text: ReportText) -> dict[int, float]:
     strengths.update(dict.fromkeys(text.places_of(words[1:]), SYNONYM))
     strengths.update(dict.fromkeys(text.places_of(words[:1]), 1.0))
     return strengths
+
+
+def share_named(word: str, folded: str) -> float:
+    """Return how much of a word a folded text names: the share of its pairs of neighbouring characters, 0–1."""
+    pairs = bigrams(word)
+    return sum(pair in folded for pair in pairs) / len(pairs) if pairs else 0.0
 
 
 @lru_cache(maxsize=4096)

@@ -114,7 +114,8 @@ def _names(folded: str) -> Iterator[OfficeName]:
         before = _GOVERNMENT.sub(_blank, run[0])
         year = _YEAR.search(folded, max(0, run.start() - 1), run.end())
         if year and year.start() <= run.start():  # 2024年三岔镇
-            before = _blank(year)[: year.end() - run.start()] + before[year.end() - run.start() :]
+            length = year.end() - run.start()
+            before = " " * length + before[length:]
         skipped = _last_stop(before)
         region, stem = _split_region(before[skipped:])
         if _is_name(stem, _KIND_OF[match[0]]):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 from rag import lexicon
 from rag.questions import Concept
 from rag.retrieval import Passage, ReportText, Sentence
-from rag.retrieval.matching import NEARBY, PART, bigrams, is_instruction, mention_strength
-from rag.survey.predicate import Predicate
+from rag.retrieval.matching import NEARBY, PART, is_instruction, mention_strength, share_named
+from rag.survey.predicate import CHANGES, Predicate
 from rag.survey.stance import Stance, clause_around, stance_towards
 from rag.types import Verdict
 
@@ -18,6 +18,10 @@ ENOUGH_COVERAGE = 0.55
 """Share of the question's weight that a sentence with its surroundings must meet to count."""
 EVIDENCE_SHOWN = 2
 LONGEST_QUOTE = 120
+EVENT_TOLD = lexicon.cue("asked", "event_told")
+NAMES_ANOTHER = lexicon.cue("asked", "names_another")
+UNIVERSAL_TOLD = lexicon.cue("asked", "universal_told")
+CHANGE_TOLD = {change: lexicon.cue("asked", f"{change}_told") for change in CHANGES}
 OF_YEAR_BEFORE = lexicon.cue("asked", "of_year_before")
 EVENT_UNITS = frozenset(lexicon.load("asked")["event_units"])
 
@@ -86,9 +90,6 @@ def _examine(predicate: Predicate, sentence: Sentence) -> Evidence | None:
     coverage = met / total if total else 0.0
     if coverage < ENOUGH_COVERAGE:
         return None
-    whole = all(mention_strength(item, around) or _named_in_part(item, around) for item in predicate.essential) and (
-        not predicate.telling or any(mention_strength(item, around) for item in predicate.telling)
-    )
     if predicate.figure and not _gives_amount(predicate, sentence):
         return None
     if predicate.event and stance is not Stance.DENIES and not _tells_event(predicate.focus, sentence):
@@ -99,14 +100,17 @@ def _examine(predicate: Predicate, sentence: Sentence) -> Evidence | None:
             return None
         if stance not in (Stance.PLANNED, Stance.RULE, Stance.OTHERS):
             stance = Stance.AFFIRMS if told == predicate.change else Stance.DENIES
+    whole = all(mention_strength(item, around) or _named_in_part(item, around) for item in predicate.essential) and (
+        not predicate.telling or any(mention_strength(item, around) for item in predicate.telling)
+    )
     if predicate.universal and stance is Stance.AFFIRMS:
-        whole = whole and bool(lexicon.cue("asked", "universal_told").search(sentence.folded))
+        whole = whole and UNIVERSAL_TOLD.search(sentence.folded) is not None
     return Evidence(sentence, stance, coverage, whole)
 
 
 def _named_in_part(concept: Concept, folded: str) -> bool:
     """Tell whether more than half of one of a term's forms is named: 人民调解 for 人民调解员."""
-    return any(sum(pair in folded for pair in bigrams(word)) > PART * len(bigrams(word)) for word in concept.words)
+    return any(share_named(word, folded) > PART for word in concept.words)
 
 
 def _gives_amount(predicate: Predicate, sentence: Sentence) -> bool:
@@ -121,12 +125,10 @@ def _gives_amount(predicate: Predicate, sentence: Sentence) -> bool:
 def _change_told(focus: Concept, sentence: Sentence) -> str:
     """Return ``rise`` or ``fall`` as a sentence tells it of the focus, as near as may be; empty if neither."""
     folded = sentence.folded
-    for start, end in focus.positions(folded):
-        left, right = clause_around(folded, start, end)
-        _, following = clause_around(folded, right + 1, right + 1)
+    for _, left, right, following in _mentions(focus, folded):
         for until in (right, following, len(folded)):
-            for change in ("rise", "fall"):
-                if lexicon.cue("asked", f"{change}_told").search(folded, left, until):
+            for change, told in CHANGE_TOLD.items():
+                if told.search(folded, left, until):
                     return change
         known = [figure for figure in sentence.figures if figure.start >= left]
         for figure, before in pairwise(known):
@@ -138,17 +140,22 @@ def _change_told(focus: Concept, sentence: Sentence) -> str:
 def _tells_event(focus: Concept, sentence: Sentence) -> bool:
     """Tell whether a sentence speaks of the focus as something that happened: counted, or with what became of it."""
     folded = sentence.folded
-    positions = list(focus.positions(folded))
-    for start, end in positions:
-        if lexicon.cue("asked", "names_another").match(folded, end):
+    mentions = list(_mentions(focus, folded))
+    for end, left, right, following in mentions:
+        if NAMES_ANOTHER.match(folded, end):
             continue
-        left, right = clause_around(folded, start, end)
-        if lexicon.cue("asked", "event_told").search(folded, left, right):
+        if EVENT_TOLD.search(folded, left, right):
             return True
-        _, following = clause_around(folded, right + 1, right + 1)
         if any(left <= figure.start < following and figure.unit in EVENT_UNITS for figure in sentence.figures):
             return True
-    return not positions  # what says so without naming it tells what happened
+    return not mentions  # what says so without naming it tells what happened
+
+
+def _mentions(focus: Concept, folded: str) -> Iterator[tuple[int, int, int, int]]:
+    """Yield where each mention ends, where its clause begins and ends, and where the next clause ends."""
+    for start, end in focus.positions(folded):
+        left, right = clause_around(folded, start, end)
+        yield end, left, right, clause_around(folded, right + 1, right + 1)[1]
 
 
 def _verdict(predicate: Predicate, found: list[Evidence]) -> tuple[Verdict, tuple[Evidence, ...]]:

@@ -28,6 +28,11 @@ GENERIC = frozenset(word for words in lexicon.load("questions")["light_verbs"].v
 ENDING = re.compile("(?:ing|ed|es|s|d)$")
 LONGEST_NAME = 48
 ENDS = lexicon.cue("asked", "clause_end")
+EVENT_NAMED = lexicon.cue("asked", "event_named")
+EVENT_NEXT = lexicon.cue("asked", "event_next")
+UNIVERSAL_ASKED = lexicon.cue("asked", "universal_asked")
+CHANGES = ("rise", "fall")
+CHANGE_ASKED = {change: lexicon.cue("asked", f"{change}_asked") for change in CHANGES}
 
 
 @dataclass(frozen=True)
@@ -112,10 +117,12 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
     """Turn a question into a predicate; None if it names nothing that can be looked for."""
     lowered = question.text.lower()
     change, span = _change_asked(lowered)
-    known = [item for item in weighted if item.concept.words]
-    known = [item for item in known if item.concept.is_term or not span[0] <= item.concept.start < span[1]]
-    known = merge_asides(lowered, known)
-    known = merge_alternatives(lowered, known)
+    known = [
+        item
+        for item in weighted
+        if item.concept.words and (item.concept.is_term or not span[0] <= item.concept.start < span[1])
+    ]
+    known = merge_alternatives(lowered, merge_asides(lowered, known))
     substantial = [item for item in known if item.concept.kind != "light"] or known
     if not substantial:
         return None
@@ -142,7 +149,7 @@ def predicate_of(question: Question, weighted: Sequence[Weighted]) -> Predicate 
         figure=_asks_amount(question),
         event=event is not None,
         change=change,
-        universal=bool(lexicon.cue("asked", "universal_asked").search(lowered)),
+        universal=UNIVERSAL_ASKED.search(lowered) is not None,
         lack=question.lack and not change,
         degree=question.lack_of_degree and not change,
         planned=planned,
@@ -194,8 +201,8 @@ def _lack_asked(lowered: str, language: Language) -> list[tuple[int, int]]:
 
 def _change_asked(lowered: str) -> tuple[str, tuple[int, int]]:
     """Return ``rise`` or ``fall`` and where the question asks for it; an empty text if it does not."""
-    for change in ("rise", "fall"):
-        match = lexicon.cue("asked", f"{change}_asked").search(lowered)
+    for change, asked in CHANGE_ASKED.items():
+        match = asked.search(lowered)
         if match:
             return change, match.span()
     return "", (0, 0)
@@ -204,11 +211,11 @@ def _change_asked(lowered: str) -> tuple[str, tuple[int, int]]:
 def _event_asked(lowered: str, focus: Concept) -> tuple[int, int] | None:
     """Return where a question names the focus as events (行政复议案件, disclosure requests); None if it does not."""
     end = focus.start + len(focus.name)
-    if lexicon.cue("asked", "event_named").search(focus.name):
+    if EVENT_NAMED.search(focus.name):
         return end, end
     if focus.start < 0 or not lowered.startswith(focus.name, focus.start):
         return None
-    match = lexicon.cue("asked", "event_next").match(lowered, end)
+    match = EVENT_NEXT.match(lowered, end)
     return match.span() if match else None
 
 
