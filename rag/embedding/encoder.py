@@ -9,10 +9,11 @@ The architecture is Devlin et al. 2019, *BERT*, https://arxiv.org/abs/1810.04805
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import safe_open
@@ -23,6 +24,8 @@ from rag.embedding.linear import FloatLinear, Int8Linear, Linear
 
 THREADS = torch.get_num_threads()
 """Threads that torch has of itself. Asked here, since one thread told to work alone tells all that begin later."""
+
+Result = TypeVar("Result")
 
 _Norm = tuple[Tensor, Tensor]
 """Weight and bias of a layer norm."""
@@ -47,7 +50,14 @@ class BertEncoder:
     after each of its hundreds of steps, which on a busy machine takes ten times as long as the steps themselves.
     """
 
-    def __init__(self, folder: Path, device: torch.device, precision: torch.dtype, attention: torch.dtype) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        device: torch.device,
+        precision: torch.dtype,
+        attention: torch.dtype,
+        weights: Mapping[str, Tensor] | None = None,
+    ) -> None:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         self.dimension: int = config["hidden_size"]
         self._heads: int = config["num_attention_heads"]
@@ -57,13 +67,14 @@ class BertEncoder:
         self._attention = attention
         self._at_once = THREADS if device.type == "cpu" else 1
         with safe_open(folder / "model.safetensors", "pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            tensors = {name: file.get_tensor(name) for name in file.keys()} | dict(weights or {})
         self._words = tensors["embeddings.word_embeddings.weight"].to(device)
         # Every token is of the first type, so its vector goes into the positions once and for all.
         first_type = tensors["embeddings.token_type_embeddings.weight"][0]
         self._positions = (tensors["embeddings.position_embeddings.weight"] + first_type).to(device)
         self._norm = self._layer_norm(tensors, "embeddings.LayerNorm")
-        self._layers = [self._layer(tensors, number) for number in range(config["num_hidden_layers"])]
+        layers = 1 + max(map(_layer_number, weights)) if weights else config["num_hidden_layers"]
+        self._layers = [self._layer(tensors, number) for number in range(layers)]
 
     @property
     def on_cpu(self) -> bool:
@@ -78,22 +89,38 @@ class BertEncoder:
 
     def encode_all(self, batches: Sequence[Sequence[Sequence[int]]]) -> Generator[Tensor, None, None]:
         """Yield what ``encode`` returns for each batch, in order, with several under way."""
+        return self.map_batches(self.encode, batches)
+
+    def map_batches(
+        self, compute: Callable[[Sequence[Sequence[int]]], Result], batches: Sequence[Sequence[Sequence[int]]]
+    ) -> Generator[Result, None, None]:
+        """Yield what a function of a batch returns for each, in order; on a CPU a batch is one thread's work."""
+
+        def compute_alone(batch: Sequence[Sequence[int]]) -> Result:
+            if self.on_cpu:
+                torch.set_num_threads(1)  # of this thread, and of those that begin later
+            return compute(batch)
+
         if len(batches) == 1 or self._at_once == 1:
-            yield from map(self.encode, batches)
+            yield from map(compute_alone, batches)
             return
         with ThreadPoolExecutor(self._at_once) as pool:
-            yield from pool.map(self.encode, batches)
+            yield from pool.map(compute_alone, batches)
 
     @torch.inference_mode()
     def _forward(self, batch: Sequence[Sequence[int]]) -> Tensor:
+        return functional.normalize(torch.stack([text.mean(0) for text in self.states(batch)]), dim=1).cpu()
+
+    @torch.inference_mode()
+    def states(self, batch: Sequence[Sequence[int]]) -> tuple[Tensor, ...]:
+        """Return for each list of token ids the last layer's states, shape (tokens, dimension), float32."""
         lengths = [len(ids) for ids in batch]
         tokens = torch.tensor([token for ids in batch for token in ids], device=self._device)
         positions = torch.cat([torch.arange(length) for length in lengths]).to(self._device)
         states = self._normalise(self._words[tokens] + self._positions[positions], self._norm)
         for layer in self._layers:
             states = self._transform(states, layer, lengths)
-        pooled = torch.stack([text.mean(0) for text in torch.split(states, lengths)])
-        return functional.normalize(pooled, dim=1).cpu()
+        return torch.split(states, lengths)
 
     def _transform(self, states: Tensor, layer: _Layer, lengths: list[int]) -> Tensor:
         attended = layer.attention_output(self._attend(layer.attention_input(states), lengths))
@@ -133,3 +160,9 @@ class BertEncoder:
 
     def _layer_norm(self, tensors: dict[str, Tensor], name: str) -> _Norm:
         return tensors[f"{name}.weight"].to(self._device), tensors[f"{name}.bias"].to(self._device)
+
+
+def _layer_number(name: str) -> int:
+    """Return the number of the layer that a tensor belongs to; -1 for one of none."""
+    parts = name.split(".")
+    return int(parts[2]) if parts[:2] == ["encoder", "layer"] else -1

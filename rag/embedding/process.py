@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,74 +45,57 @@ def embedder_apart(settings: Settings, *, ranked_lower: bool = False) -> Embedde
     return load_embedder(settings) if is_elsewhere else ProcessEmbedder(settings, ranked_lower=ranked_lower)
 
 
-class ProcessEmbedder:
-    """Embeds passages in a child process that holds the model while there is work, questions in this one.
+class ModelChild:
+    """A child process that holds models while there is work; safe to use from several threads, one at a time.
 
     Args:
-        settings: Say which model.
+        settings: Say which models.
         ranked_lower: Have the operating system rank the child lower than this process.
+        module: What the child runs.
     """
 
-    def __init__(self, settings: Settings, *, ranked_lower: bool = False) -> None:
-        self._settings = settings
-        self._ranked_lower = ranked_lower
-        self._here = load_embedder(settings)
+    def __init__(
+        self, settings: Settings, *, ranked_lower: bool = False, module: str = "rag.embedding.process"
+    ) -> None:
+        self._setup: _Setup = settings, ranked_lower
+        self._module = module
         self._lock = threading.Lock()
         self._child: ChildProcess | None = None
         self._timer: threading.Timer | None = None
         self._closed = False
 
     @property
-    def name(self) -> str:
-        """Identity stored with an index."""
-        return self._here.name
-
-    @property
-    def dimension(self) -> int:
-        """Length of the vectors."""
-        return self._here.dimension
-
-    @property
-    def child_pid(self) -> int | None:
+    def pid(self) -> int | None:
         """Process id of the child; None while there is none."""
         child = self._child
         return child.pid if child else None
 
     def prepare(self) -> None:
-        """Have the child load the model, so that the first passages need not wait for that; returns at once."""
+        """Have the child load its model, so that the first request need not wait for that; returns at once."""
         with self._lock:
             self._start()
             self._end_when_idle()
 
-    def embed_passages(self, texts: Sequence[str], on_progress: Progress | None = None) -> NDArray[np.float32]:
-        """Return one unit row a text, shape (texts, dimension). A child that died is replaced once.
+    def ask(self, request: object, on_progress: Progress | None) -> Any:  # noqa: ANN401
+        """Return the child's answer. A child that died is replaced once.
 
         Raises:
-            EmbeddingError: the model cannot be loaded or run, or its process died twice.
+            ChildDied: it died twice, or was closed.
+            RagError: the child's handler raised it.
         """
-        if not texts:
-            return np.empty((0, self.dimension), np.float32)
         told = _Told(on_progress or (lambda count: None))
         with self._lock:
             try:
-                return self._ask(list(texts), told)
-            except ChildDied as error:
+                return self._ask(request, told)
+            except ChildDied:
                 self._end()
                 if self._closed:
-                    raise self._failed(error) from error
+                    raise
             try:
-                return self._ask(list(texts), told)
-            except ChildDied as error:
+                return self._ask(request, told)
+            except ChildDied:
                 self._end()
-                raise self._failed(error) from error
-
-    def embed_query(self, text: str) -> NDArray[np.float32]:
-        """Return the unit vector of a question, shape (dimension,), embedded in this process.
-
-        Raises:
-            EmbeddingError: the model cannot be loaded or run.
-        """
-        return self._here.embed_query(text)
+                raise
 
     def close(self) -> None:
         """End the child, whatever it is doing."""
@@ -121,33 +105,26 @@ class ProcessEmbedder:
         with self._lock:
             self._end()
 
-    def _ask(self, texts: list[str], told: _Told) -> NDArray[np.float32]:
+    def _ask(self, request: object, told: _Told) -> Any:  # noqa: ANN401
         child = self._start()
         told.again()
         try:
-            vectors: NDArray[np.float32] = child.ask(texts, on_part=told)
+            return child.ask(request, on_part=told)
         finally:
             self._end_when_idle()
-        return vectors
 
     def _start(self) -> ChildProcess:
         if self._timer:
             self._timer.cancel()
         if self._child is None or not self._child.is_alive:
             self._end()
-            self._child = ChildProcess("rag.embedding.process", (self._settings, self._ranked_lower))
+            self._child = ChildProcess(self._module, self._setup)
         return self._child
 
     def _end_when_idle(self) -> None:
         self._timer = threading.Timer(IDLE_SECONDS, self._end_idle)
         self._timer.daemon = True
         self._timer.start()
-
-    def _failed(self, death: ChildDied) -> EmbeddingError:
-        return EmbeddingError(
-            f"The process that embeds failed ({death}). Nothing that was in is lost; do it again. If memory ran out, "
-            f"set RAG_EMBEDDING_BATCH below {self._settings.embedding_batch}."
-        )
 
     def _end_idle(self) -> None:
         if self._lock.acquire(blocking=False):  # else it is at work again
@@ -162,6 +139,69 @@ class ProcessEmbedder:
         if self._child:
             self._child.close()
         self._child = None
+
+
+class ProcessEmbedder:
+    """Embeds passages in a child process that holds the model while there is work, questions in this one.
+
+    Args:
+        settings: Say which model.
+        ranked_lower: Have the operating system rank the child lower than this process.
+        child: The child, if it is another's too.
+    """
+
+    def __init__(self, settings: Settings, *, ranked_lower: bool = False, child: ModelChild | None = None) -> None:
+        self._settings = settings
+        self._here = load_embedder(settings)
+        self._child = child or ModelChild(settings, ranked_lower=ranked_lower)
+
+    @property
+    def name(self) -> str:
+        """Identity stored with an index."""
+        return self._here.name
+
+    @property
+    def dimension(self) -> int:
+        """Length of the vectors."""
+        return self._here.dimension
+
+    @property
+    def child_pid(self) -> int | None:
+        """Process id of the child; None while there is none."""
+        return self._child.pid
+
+    def prepare(self) -> None:
+        """Have the child load the model, so that the first passages need not wait for that; returns at once."""
+        self._child.prepare()
+
+    def embed_passages(self, texts: Sequence[str], on_progress: Progress | None = None) -> NDArray[np.float32]:
+        """Return one unit row a text, shape (texts, dimension). A child that died is replaced once.
+
+        Raises:
+            EmbeddingError: the model cannot be loaded or run, or its process died twice.
+        """
+        if not texts:
+            return np.empty((0, self.dimension), np.float32)
+        try:
+            vectors: NDArray[np.float32] = self._child.ask(list(texts), on_progress)
+        except ChildDied as error:
+            raise EmbeddingError(
+                f"The process that embeds failed ({error}). Nothing that was in is lost; do it again. If memory ran "
+                f"out, set RAG_EMBEDDING_BATCH below {self._settings.embedding_batch}."
+            ) from error
+        return vectors
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        """Return the unit vector of a question, shape (dimension,), embedded in this process.
+
+        Raises:
+            EmbeddingError: the model cannot be loaded or run.
+        """
+        return self._here.embed_query(text)
+
+    def close(self) -> None:
+        """End the child, whatever it is doing."""
+        self._child.close()
 
 
 class _Told:
@@ -183,7 +223,8 @@ class _Told:
             self._report(more)
 
 
-def _handler(setup: _Setup) -> Callable[[list[str], Tell], NDArray[np.float32]]:
+def embedding_handler(setup: _Setup) -> Callable[[list[str], Tell], NDArray[np.float32]]:
+    """Return what embeds a list of texts in a child, its model loaded."""
     settings, ranked_lower = setup
     if ranked_lower and hasattr(os, "nice"):
         os.nice(_NICE)
@@ -194,4 +235,4 @@ def _handler(setup: _Setup) -> Callable[[list[str], Tell], NDArray[np.float32]]:
 
 
 if __name__ == "__main__":
-    serve(_handler)
+    serve(embedding_handler)

@@ -1,0 +1,149 @@
+"""Fits what turns the reader's outputs into probabilities and probabilities into verdicts, on writers of its own.
+
+The scale and shift of each label's logit are vector scaling: Guo et al. 2017, *On Calibration of Modern Neural
+Networks*, https://arxiv.org/abs/1706.04599.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from rag.evidence.scorer import LABELS, Score
+from rag.evidence.verdicts import Thresholds
+from rag.types import Verdict
+from training.scoring import Scored, gold_verdict
+
+CALIBRATION_FILE = "calibration.json"
+GRID = np.arange(0.05, 0.96, 0.01)
+"""Thresholds that are tried."""
+WORTH_REVIEW = 0.3
+"""Chosen: a person is asked to look where at least so many of the reports in doubt say something."""
+_STEPS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was fitted.
+
+    Attributes:
+        scale: Factor of each label's logit.
+        shift: What is added to it then.
+        thresholds: Probabilities from which a verdict is given.
+    """
+
+    scale: tuple[float, ...]
+    shift: tuple[float, ...]
+    thresholds: Thresholds
+
+    @classmethod
+    def none(cls) -> Self:
+        """Return what changes nothing."""
+        return cls((1.0,) * len(LABELS), (0.0,) * len(LABELS), Thresholds(0.5, 0.5, 0.3))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what was fitted."""
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return cls(tuple(stored["scale"]), tuple(stored["shift"]), Thresholds(**stored["thresholds"]))
+
+    def save(self, path: Path) -> None:
+        """Write what was fitted."""
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+
+def fit_calibration(scored: Sequence[Scored]) -> Calibration:
+    """Fit scale, shift and thresholds on statements as retrieval hands them over.
+
+    Args:
+        scored: Items scored without any calibration.
+    """
+    scale, shift = _fit_scaling(scored)
+    return Calibration(scale, shift, fit_thresholds([rescaled(one, scale, shift) for one in scored]))
+
+
+def rescaled(scored: Scored, scale: Sequence[float], shift: Sequence[float]) -> Scored:
+    """Return what the reader would make of the item with that scale and shift."""
+    return replace(scored, scores={number: _rescaled(score, scale, shift) for number, score in scored.scores.items()})
+
+
+def fit_thresholds(scored: Sequence[Scored]) -> Thresholds:
+    """Return the thresholds of the best mean F1 over the survey questions, for yes and for no."""
+    surveys = [one for one in scored if one.item.across and gold_verdict(one.item) is not None]
+    yes = _best(surveys, "yes", (Verdict.YES, Verdict.MIXED))
+    no = _best(surveys, "no", (Verdict.NO, Verdict.MIXED))
+    return Thresholds(yes, no, _review(surveys, yes, no))
+
+
+def strongest(scores: Sequence[Score], label: str) -> float:
+    """Return the highest probability of a label among scores."""
+    return max((getattr(score, label) for score in scores), default=0.0)
+
+
+def _fit_scaling(scored: Sequence[Scored]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    rows, targets = [], []
+    for one in scored:
+        for number in one.read:
+            if (label := one.label(number)) is not None:
+                rows.append(_logits(one.scores[number]))
+                targets.append(LABELS.index(label))
+    logits, goals = torch.tensor(rows, dtype=torch.float64), torch.tensor(targets)
+    scale = torch.ones(len(LABELS), dtype=torch.float64, requires_grad=True)
+    shift = torch.zeros(len(LABELS), dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([scale, shift], max_iter=_STEPS, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(logits * scale + shift, goals)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return tuple(scale.tolist()), tuple(shift.tolist())
+
+
+def _logits(score: Score) -> list[float]:
+    return np.log(np.maximum([getattr(score, label) for label in LABELS], 1e-12)).tolist()
+
+
+def _rescaled(score: Score, scale: Sequence[float], shift: Sequence[float]) -> Score:
+    logits = np.array(_logits(score)) * scale + shift
+    powers = np.exp(logits - logits.max())
+    return replace(score, **dict(zip(LABELS, (powers / powers.sum()).tolist(), strict=True)))
+
+
+def _best(surveys: Sequence[Scored], label: str, right: Sequence[Verdict]) -> float:
+    questions: dict[tuple[str, str], list[tuple[float, bool]]] = defaultdict(list)
+    for one in surveys:
+        is_right = gold_verdict(one.item) in right
+        questions[one.item.group, one.wording.text].append((strongest(one.of_read, label), is_right))
+    return float(max(GRID, key=lambda threshold: np.mean([_f1(rows, threshold) for rows in questions.values()])))
+
+
+def _f1(rows: Sequence[tuple[float, bool]], threshold: float) -> float:
+    said = sum(probability >= threshold for probability, _ in rows)
+    gold = sum(is_right for _, is_right in rows)
+    both = sum(is_right and probability >= threshold for probability, is_right in rows)
+    return 2 * both / (said + gold) if said + gold else 1.0
+
+
+def _review(surveys: Sequence[Scored], yes: float, no: float) -> float:
+    """Return the lowest threshold at which looking at what is left open is worth it."""
+    doubtful = []
+    for one in surveys:
+        probabilities = strongest(one.of_read, "yes"), strongest(one.of_read, "no")
+        if probabilities[0] < yes and probabilities[1] < no:
+            doubtful.append((max(probabilities), gold_verdict(one.item) is not Verdict.NOT_MENTIONED))
+    for threshold in GRID:
+        said = [is_right for probability, is_right in doubtful if probability >= threshold]
+        if said and np.mean(said) >= WORTH_REVIEW:
+            return float(threshold)
+    return min(yes, no)

@@ -1,0 +1,75 @@
+"""Writes the trained reader as one small file that serves: calibration folded into its head, matrices as integers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from rag.embedding import load_embedder
+from rag.embedding.bundled import weights_hash, weights_path
+from rag.evidence.reader import Reader
+from rag.evidence.weights import ReaderFile, write_reader_file
+from rag.settings import Settings
+from training.calibrate import CALIBRATION_FILE, Calibration, fit_calibration
+from training.data import load_items, load_texts
+from training.fit import RECIPE_FILE, WEIGHTS_FILE
+from training.negatives import Nearness
+from training.scoring import score_items
+from training.splits import split
+
+FROZEN = "embeddings.word_embeddings.weight"
+"""Left to the base: it is frozen in training."""
+
+
+def export(folder: Path, path: Path) -> None:
+    """Write the reader trained in a folder as a reader's file.
+
+    Args:
+        folder: What ``fit`` and ``calibrate`` wrote.
+        path: The file to write.
+    """
+    about = json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))
+    calibration_file = folder / CALIBRATION_FILE
+    calibration = Calibration.load(calibration_file) if calibration_file.is_file() else Calibration.none()
+    tensors = calibrated(served_tensors(folder), calibration)
+    base = weights_hash(weights_path())
+    write_reader_file(ReaderFile(tensors, base, about["data"], calibration.thresholds, about["recipe"]), path)
+
+
+def served_tensors(folder: Path) -> dict[str, Tensor]:
+    """Return the trained tensors under the names that the encoder uses, without what is left to the base."""
+    trained = load_file(folder / WEIGHTS_FILE)
+    named = {name.removeprefix("bert."): tensor.float() for name, tensor in trained.items()}
+    return {name: tensor for name, tensor in named.items() if name != FROZEN}
+
+
+def calibrated(tensors: dict[str, Tensor], calibration: Calibration) -> dict[str, Tensor]:
+    """Return the tensors with the scale and the shift of each label's logit folded into the head."""
+    scale, shift = torch.tensor(calibration.scale), torch.tensor(calibration.shift)
+    return tensors | {
+        "label.weight": tensors["label.weight"] * scale[:, None],
+        "label.bias": tensors["label.bias"] * scale + shift,
+    }
+
+
+def calibrate(folder: Path, build: Path) -> Calibration:
+    """Fit the calibration of the reader trained in a folder, on the file that would serve, and keep it there.
+
+    Args:
+        folder: What ``fit`` wrote; takes the calibration.
+        build: Keeps what can be computed again.
+    """
+    uncalibrated = folder / "uncalibrated.safetensors"
+    (folder / CALIBRATION_FILE).unlink(missing_ok=True)
+    export(folder, uncalibrated)
+    settings = Settings(reader=str(uncalibrated))
+    texts, items = load_texts(), load_items()
+    nearness = Nearness(load_embedder(settings), texts, items, build / "nearness.npz")
+    _, calibrating, _ = split(items)
+    calibration = fit_calibration(score_items(Reader(settings), calibrating, texts, nearness))
+    calibration.save(folder / CALIBRATION_FILE)
+    return calibration

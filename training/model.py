@@ -1,0 +1,128 @@
+"""The reader as it is trained: the bundled encoder with a head for labels and one for spans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import BertModel
+
+from rag.evidence.encoding import EncodedPassage, PairEncoder
+from rag.evidence.scorer import LABELS, Passage
+from training.pairs import Pair
+
+IGNORED = -100
+"""Target of a pair that has no span; torch's cross-entropy leaves it out."""
+DROPOUT = 0.1
+UNREADABLE = -1e4
+"""Logit of a token where no span may stand; within the range of half precision."""
+PADDING = 1
+"""XLM-R's padding token."""
+
+
+class ReaderModel(nn.Module):
+    """An encoder whose mean over all tokens gives the label, and each token whether the span begins or ends there.
+
+    Args:
+        folder: The unpacked base model.
+        layers: Number of its layers that are kept, from the first.
+        span_weight: What the span's loss counts beside the label's.
+    """
+
+    def __init__(self, folder: Path, layers: int, span_weight: float) -> None:
+        super().__init__()
+        # Attention without dropout, written out: on a CPU both are quicker than torch's fused attention with it.
+        self.bert = BertModel.from_pretrained(
+            folder,
+            num_hidden_layers=layers,
+            add_pooling_layer=False,
+            attn_implementation="eager",
+            attention_probs_dropout_prob=0.0,
+        )
+        self.bert.embeddings.word_embeddings.weight.requires_grad_(False)
+        self.dropout = nn.Dropout(DROPOUT)
+        self.label = nn.Linear(self.bert.config.hidden_size, len(LABELS))
+        self.span = nn.Linear(self.bert.config.hidden_size, 2)
+        self.span_weight = span_weight
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        readable: Tensor,
+        labels: Tensor | None = None,
+        starts: Tensor | None = None,
+        ends: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Return label and span logits, and the loss where targets are given.
+
+        Args:
+            input_ids: Token ids, shape (pairs, tokens).
+            attention_mask: 1 where there is a token.
+            readable: True where a token belongs to the statement itself, so that a span may stand there.
+            labels: Number of each pair's label, shape (pairs,).
+            starts: Number of the token where the span begins, or ``IGNORED``.
+            ends: Number of the token where it ends, or ``IGNORED``.
+        """
+        states = self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
+        mask = attention_mask.unsqueeze(-1).to(states.dtype)
+        pooled = (states * mask).sum(1) / mask.sum(1)
+        logits = self.label(self.dropout(pooled))
+        spans = self.span(self.dropout(states)).masked_fill(~readable.unsqueeze(-1), UNREADABLE)
+        outputs = {"logits": logits, "spans": spans}
+        if labels is not None and starts is not None and ends is not None:
+            loss = functional.cross_entropy(logits.float(), labels)
+            if (starts != IGNORED).any():
+                ends_loss = functional.cross_entropy(spans[..., 1].float(), ends, ignore_index=IGNORED)
+                starts_loss = functional.cross_entropy(spans[..., 0].float(), starts, ignore_index=IGNORED)
+                loss = loss + self.span_weight * (starts_loss + ends_loss) / 2
+            outputs["loss"] = loss
+        return outputs
+
+
+class PairDataset(torch.utils.data.Dataset[dict[str, Any]]):
+    """Pairs in tokens, encoded as the reader encodes them when it serves."""
+
+    def __init__(self, pairs: Sequence[Pair], tokenizer: Tokenizer) -> None:
+        encoded = PairEncoder(tokenizer).encode(
+            [(pair.question, Passage(pair.statement, pair.context)) for pair in pairs]
+        )
+        self._pairs = [_features(pair, tokens) for pair, tokens in zip(pairs, encoded, strict=True)]
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens of all pairs."""
+        return sum(len(pair["input_ids"]) for pair in self._pairs)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self._pairs[index]
+
+
+def _features(pair: Pair, tokens: EncodedPassage) -> dict[str, Any]:
+    span = tokens.tokens_of(pair.span) if pair.span else None
+    start, end = span or (IGNORED, IGNORED)
+    label = LABELS.index(pair.label)
+    return {"input_ids": tokens.ids, "readable": tokens.readable, "label": label, "start": start, "end": end}
+
+
+def collate(pairs: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
+    """Return a batch, padded to its longest pair."""
+    shape = len(pairs), max(len(pair["input_ids"]) for pair in pairs)
+    ids = torch.full(shape, PADDING, dtype=torch.long)
+    mask = torch.zeros(shape, dtype=torch.long)
+    readable = torch.zeros(shape, dtype=torch.bool)
+    for row, pair in enumerate(pairs):
+        length = len(pair["input_ids"])
+        ids[row, :length] = torch.tensor(pair["input_ids"])
+        mask[row, :length] = 1
+        readable[row, slice(*pair["readable"])] = True
+    targets = {name + "s": torch.tensor([pair[name] for pair in pairs]) for name in ("label", "start", "end")}
+    return {"input_ids": ids, "attention_mask": mask, "readable": readable, **targets}

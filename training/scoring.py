@@ -1,0 +1,79 @@
+"""What the reader that serves makes of labelled items: the basis of calibration and evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rag.evidence.scorer import Passage, Score, Scorer
+from rag.types import Verdict
+from training.data import Item, Text, Wording
+from training.negatives import Nearness, statement_contexts
+
+READ = 8
+"""Statements of a text that are read, the nearest to the question by embedding (DESIGN: a report's first 8)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A question asked of a text and what the reader makes of it.
+
+    Attributes:
+        item: The item.
+        wording: How it was asked.
+        read: Numbers of the statements that retrieval hands the reader, nearest first.
+        scores: Statement number → score: of those read, and of all labelled ones besides.
+    """
+
+    item: Item
+    wording: Wording
+    read: tuple[int, ...]
+    scores: Mapping[int, Score]
+
+    @property
+    def of_read(self) -> list[Score]:
+        """Scores of the statements read."""
+        return [self.scores[number] for number in self.read]
+
+    def label(self, number: int) -> str | None:
+        """Return the label of a statement; None if it is not known."""
+        return None if number in self.item.unsure else self.item.labels.get(number, "irrelevant")
+
+
+def gold_verdict(item: Item) -> Verdict | None:
+    """Return what the text says by its labels; None if that is not known."""
+    labels = set(item.labels.values())
+    if "yes" in labels and "no" in labels:
+        return Verdict.MIXED
+    if "yes" in labels:
+        return Verdict.YES
+    if "no" in labels:
+        return Verdict.NO
+    return None if item.unsure else Verdict.NOT_MENTIONED
+
+
+def score_items(
+    scorer: Scorer,
+    items: Iterable[Item],
+    texts: Mapping[str, Text],
+    nearness: Nearness,
+    *,
+    wordings: int = 3,
+    read: int = READ,
+) -> list[Scored]:
+    """Ask each item in its first wordings and return what the scorer makes of its statements."""
+    contexts = {name: statement_contexts(text) for name, text in texts.items()}
+    scored = []
+    for item in items:
+        text = texts[item.text]
+        for wording in _chosen(item.wordings, wordings):
+            near = nearness.order(item.text, wording.text)[:read]
+            numbers = [*near, *(number for number in item.labels if number not in near)]
+            passages = [Passage(text.statements[number], contexts[item.text][number]) for number in numbers]
+            scores = scorer.score(wording.text, passages)
+            scored.append(Scored(item, wording, tuple(near), dict(zip(numbers, scores, strict=True))))
+    return scored
+
+
+def _chosen(wordings: Sequence[Wording], count: int) -> Sequence[Wording]:
+    return wordings[:count]
