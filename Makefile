@@ -8,10 +8,10 @@ FURTHER := 1 2 3 4
 QUESTION_ZH := 哪些街道不具备行政执法权?
 QUESTION_EN := Which offices lack enforcement power?
 
-.PHONY: run demo test check eval bench fuzz screenshots clean
+.PHONY: run demo test check eval bench fuzz reader screenshots clean
 
 # Runtime and development packages are resolved together, once; the stamp is newer than the lists.
-$(VENV)/.installed: requirements.txt requirements-scale.txt requirements-dev.txt requirements-model.txt
+$(VENV)/.installed: requirements.txt requirements-scale.txt requirements-train.txt requirements-dev.txt requirements-model.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=26"
 	$(BIN)/python -m pip install --quiet --progress-bar off -r requirements-dev.txt
@@ -59,6 +59,14 @@ bench: $(VENV)/.installed
 FUZZ_SECONDS ?= 60
 fuzz: $(VENV)/.installed
 	$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+# Trains both models anew; stopped, it goes on from its last checkpoint (training/README.md).
+reader: $(VENV)/.installed
+	$(BIN)/python -m training retrieve
+	$(BIN)/python -m training fit
+	$(BIN)/python -m training calibrate
+	$(BIN)/python -m training export
+	$(BIN)/python -m training evaluate --json build/training/evaluation.json
 
 screenshots: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.screenshots --store $(DEMO_STORE)

@@ -10,8 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from rag.embedding import load_embedder
-from rag.evidence.reader import Reader
+from rag.evidence import RETRIEVER, Reader, load_retriever
 from rag.settings import Settings
 from training.data import Item, load_items, load_texts
 from training.metrics import (
@@ -59,10 +58,10 @@ def evaluate(file: Path, build: Path, *, share: float = 1.0, reserved: bool = Tr
         reserved: Whether the reserved corpora are asked too; what is measured on them once is no first sight again.
     """
     settings = Settings(reader=str(file))
-    reader, embedder = Reader(settings), load_embedder(settings)
+    reader, embedder = Reader(settings), load_retriever(settings)
     texts, items = load_texts(), load_items()
-    nearness = Nearness(embedder, texts, items, build / "nearness.npz")
     _, _, held_out = split(items)
+    nearness = Nearness(texts, held_out, build / "nearness.npz", RETRIEVER)
     sets: dict[str, Metrics] = {}
     for name, chosen in (("held-out writers", held_out), *_by_language(held_out)):
         scored = score_items(reader, _part(chosen, share), texts, nearness)

@@ -9,15 +9,16 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from rag.embedding import load_embedder
+from rag.embedding.adapter import Adapter, write_adapter
 from rag.embedding.bundled import weights_hash, weights_path
-from rag.evidence.reader import Reader
+from rag.evidence import RETRIEVER, Reader
 from rag.evidence.weights import ReaderFile, write_reader_file
 from rag.settings import Settings
 from training.calibrate import CALIBRATION_FILE, Calibration, fit_calibration
 from training.data import load_items, load_texts
-from training.fit import RECIPE_FILE, WEIGHTS_FILE
+from training.fit import WEIGHTS_FILE
 from training.negatives import Nearness
+from training.recipes import RECIPE_FILE
 from training.scoring import score_items
 from training.splits import split
 
@@ -41,10 +42,16 @@ def export(folder: Path, path: Path) -> None:
 
 
 def served_tensors(folder: Path) -> dict[str, Tensor]:
-    """Return the trained tensors under the names that the encoder uses, without what is left to the base."""
+    """Return the trained tensors under the names that the encoder uses, without what is left to the base.
+
+    The standardisation before the label's head is folded into it.
+    """
     trained = load_file(folder / WEIGHTS_FILE)
     named = {name.removeprefix("bert."): tensor.float() for name, tensor in trained.items()}
-    return {name: tensor for name, tensor in named.items() if name != FROZEN}
+    mean, deviation = named.pop("mean"), named.pop("deviation")
+    weight = named["label.weight"] / deviation
+    folded = {"label.weight": weight, "label.bias": named["label.bias"] - weight @ mean}
+    return {name: tensor for name, tensor in named.items() if name != FROZEN} | folded
 
 
 def calibrated(tensors: dict[str, Tensor], calibration: Calibration) -> dict[str, Tensor]:
@@ -68,8 +75,32 @@ def calibrate(folder: Path, build: Path) -> Calibration:
     export(folder, uncalibrated)
     settings = Settings(reader=str(uncalibrated))
     texts, items = load_texts(), load_items()
-    nearness = Nearness(load_embedder(settings), texts, items, build / "nearness.npz")
     _, calibrating, _ = split(items)
+    nearness = Nearness(texts, calibrating, build / "nearness.npz", RETRIEVER)
     calibration = fit_calibration(score_items(Reader(settings), calibrating, texts, nearness))
     calibration.save(folder / CALIBRATION_FILE)
     return calibration
+
+
+def export_retriever(folder: Path, path: Path) -> None:
+    """Write the adapter trained in a folder as a file that serves.
+
+    Args:
+        folder: What ``retrieve`` wrote.
+        path: The file to write.
+    """
+    about = json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    scale = config["lora_alpha"] / config["r"]
+    trained = load_file(folder / "adapter_model.safetensors")
+    factors = {
+        _matrix(name): (tensor, trained[name.replace("lora_A", "lora_B")] * scale)
+        for name, tensor in trained.items()
+        if "lora_A" in name
+    }
+    write_adapter(Adapter(factors, weights_hash(weights_path()), about["data"], about["recipe"]), path)
+
+
+def _matrix(name: str) -> str:
+    """Return the encoder's name of the matrix that peft's name is of."""
+    return name[name.index("encoder.layer") :].replace(".lora_A", "")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -13,51 +13,21 @@ from tokenizers import Tokenizer
 from transformers import Trainer, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
-from rag.embedding import load_embedder
 from rag.embedding.bundled import unpacked_model
-from rag.settings import Settings
+from rag.evidence import RETRIEVER
 from training.data import Item, data_hash, load_items, load_texts
 from training.model import PairDataset, ReaderModel, collate
 from training.negatives import Nearness
 from training.pairs import Sampling, training_pairs
+from training.recipes import RECIPE_FILE, ReaderRecipe
 from training.splits import split
 
-RECIPE_FILE = "recipe.json"
+MEASURED, MEASURED_IN_ALL = 32, 256
+"""Pairs whose vectors the label's head is standardised by, in a batch and in all; chosen."""
 WEIGHTS_FILE = "model.safetensors"
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How the reader is trained.
-
-    Attributes:
-        layers: Layers of the base that are kept.
-        rounds: Times that each item is asked.
-        share: Share of the items that are trained on, for learning curves.
-        rate: Highest learning rate; it rises over the first part and falls linearly.
-        batch: Pairs in a step.
-        warmup: Share of the steps over which the rate rises.
-        decay: AdamW's weight decay.
-        span_weight: What the span's loss counts beside the label's.
-        nearest: Silent statements read beside the labelled ones of an item of one text.
-        nearest_across: The same for an item of several texts.
-        seed: Of everything random.
-    """
-
-    layers: int = 12
-    rounds: int = 2
-    share: float = 1.0
-    rate: float = 1e-4
-    batch: int = 32
-    warmup: float = 0.06
-    decay: float = 0.01
-    span_weight: float = 0.3
-    nearest: int = 3
-    nearest_across: int = 2
-    seed: int = 17
-
-
-def fit(recipe: Recipe, folder: Path, build: Path) -> Path:
+def fit(recipe: ReaderRecipe, folder: Path, build: Path) -> Path:
     """Train, from the last checkpoint in the folder where there is one, and return the folder.
 
     Args:
@@ -68,7 +38,7 @@ def fit(recipe: Recipe, folder: Path, build: Path) -> Path:
     texts, items = load_texts(), load_items()
     trained, _, _ = split(items)
     trained = _sample(trained, recipe)
-    nearness = Nearness(load_embedder(Settings()), texts, items, build / "nearness.npz")
+    nearness = Nearness(texts, trained, build / "nearness.npz", RETRIEVER)
     sampling = Sampling(recipe.nearest, recipe.nearest_across, 1, recipe.rounds, recipe.seed)
     pairs = training_pairs(trained, texts, nearness, sampling)
     torch.manual_seed(recipe.seed)
@@ -76,15 +46,28 @@ def fit(recipe: Recipe, folder: Path, build: Path) -> Path:
     model = ReaderModel(base, recipe.layers, recipe.span_weight)
     dataset = PairDataset(pairs, Tokenizer.from_file(str(base / "tokenizer.json")))
     print(f"{len(trained)} items, {len(pairs)} pairs, {dataset.tokens / len(dataset):.0f} tokens each")
-    trainer = Trainer(model=model, args=_arguments(recipe, folder), train_dataset=dataset, data_collator=collate)
+    model.standardise(_measured(dataset))
+    trainer = Trainer(
+        model=model,
+        args=_arguments(recipe, folder),
+        train_dataset=dataset,
+        data_collator=collate,
+        optimizers=(_optimizer(model, recipe), None),
+    )
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)) if folder.is_dir() else None)
     trainer.save_model(str(folder))
-    about = {"recipe": asdict(recipe), "data": data_hash(), "items": len(trained), "pairs": len(pairs)}
+    about = {
+        "recipe": asdict(recipe),
+        "data": data_hash(),
+        "items": len(trained),
+        "pairs": len(pairs),
+        "groups": sorted({item.group for item in trained}),
+    }
     (folder / RECIPE_FILE).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     return folder
 
 
-def _sample(items: Sequence[Item], recipe: Recipe) -> list[Item]:
+def _sample(items: Sequence[Item], recipe: ReaderRecipe) -> list[Item]:
     """Return a share of the items, whole matters at a time."""
     if recipe.share >= 1:
         return list(items)
@@ -94,7 +77,22 @@ def _sample(items: Sequence[Item], recipe: Recipe) -> list[Item]:
     return [item for item in items if item.group in kept]
 
 
-def _arguments(recipe: Recipe, folder: Path) -> TrainingArguments:
+def _measured(dataset: PairDataset) -> Iterator[dict[str, torch.Tensor]]:
+    """Yield batches of pairs from all over the data."""
+    spread = range(0, len(dataset), max(1, len(dataset) // MEASURED_IN_ALL))
+    for start in range(0, len(spread), MEASURED):
+        yield collate([dataset[number] for number in spread[start : start + MEASURED]])
+
+
+def _optimizer(model: ReaderModel, recipe: ReaderRecipe) -> torch.optim.Optimizer:
+    """Return AdamW with a rate of its own for the heads, which begin with nothing learned."""
+    body = [weight for name, weight in model.named_parameters() if name.startswith("bert.") and weight.requires_grad]
+    heads = [weight for name, weight in model.named_parameters() if not name.startswith("bert.")]
+    groups = [{"params": body, "lr": recipe.rate}, {"params": heads, "lr": recipe.head_rate}]
+    return torch.optim.AdamW(groups, weight_decay=recipe.decay)
+
+
+def _arguments(recipe: ReaderRecipe, folder: Path) -> TrainingArguments:
     on_cpu = not torch.cuda.is_available()
     return TrainingArguments(
         output_dir=str(folder),
@@ -110,7 +108,7 @@ def _arguments(recipe: Recipe, folder: Path) -> TrainingArguments:
         seed=recipe.seed,
         train_sampling_strategy="group_by_length",
         save_strategy="steps",
-        save_steps=300,
+        save_steps=recipe.checkpoint,
         save_total_limit=1,
         logging_steps=50,
         report_to=[],

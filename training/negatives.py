@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.embedding import Embedder
+from rag.embedding.bundled_embedder import BundledEmbedder
+from rag.embedding.prefixes import E5
 from rag.evidence.scorer import context_of
+from rag.settings import Settings
 from training.data import Item, Text
 
 Vectors = NDArray[np.float32]
@@ -30,42 +33,46 @@ def passages_to_embed(text: Text) -> list[str]:
 
 
 class Nearness:
-    """Vectors of all statements and questions, computed once and kept in a file.
+    """Vectors of all statements and questions; those computed once are kept in a file.
 
     Args:
-        embedder: The embedding model.
         texts: The texts by name.
         items: The items whose wordings are asked.
-        cache: File that keeps the vectors of the same texts and questions by the same model.
+        cache: File that keeps the vectors, whichever texts and questions are wanted.
+        adapter: File of the first stage's adapter; None: the base as it is.
     """
 
-    def __init__(self, embedder: Embedder, texts: Mapping[str, Text], items: Sequence[Item], cache: Path) -> None:
-        passages = {name: passages_to_embed(text) for name, text in texts.items()}
-        questions = sorted({wording.text for item in items for wording in item.wordings})
-        flat = [passage for name in sorted(passages) for passage in passages[name]]
-        key = hashlib.sha256("\n".join([embedder.name, *flat, *questions]).encode()).hexdigest()
-        stored = _read(cache, key)
-        if stored is None:
-            stored = (embedder.embed_passages(flat), _questions(embedder, questions))
-            cache.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(cache, key=np.array(key), statements=stored[0], questions=stored[1])
-        borders = np.cumsum([0, *(len(passages[name]) for name in sorted(passages))])
+    def __init__(
+        self, texts: Mapping[str, Text], items: Sequence[Item], cache: Path, adapter: Path | None = None
+    ) -> None:
+        passages = {name: passages_to_embed(texts[name]) for name in dict.fromkeys(item.text for item in items)}
+        questions = list(dict.fromkeys(wording.text for item in items for wording in item.wordings))
+        flat = [passage for of_text in passages.values() for passage in of_text]
+        prefixed = [E5.query + question for question in questions] + [E5.passage + passage for passage in flat]
+        # One prefix for both, empty, so that questions are embedded many at a time as passages are.
+        embedder = BundledEmbedder(Settings(_env_file=None, passage_prefix=""), adapter=adapter)
+        vectors = _kept(prefixed, embedder, cache)
+        self._questions = dict(zip(questions, vectors, strict=False))
+        borders = np.cumsum([len(questions), *map(len, passages.values())])
         self._statements = {
-            name: stored[0][start:end] for name, start, end in zip(sorted(passages), borders, borders[1:], strict=False)
+            name: vectors[start:end] for name, start, end in zip(passages, borders, borders[1:], strict=False)
         }
-        self._questions = dict(zip(questions, stored[1], strict=True))
 
     def order(self, text: str, question: str) -> list[int]:
         """Return the numbers of a text's statements, nearest to the question first."""
         return np.argsort(-(self._statements[text] @ self._questions[question]), kind="stable").tolist()
 
 
-def _questions(embedder: Embedder, questions: Sequence[str]) -> Vectors:
-    return np.stack([embedder.embed_query(question) for question in questions])
-
-
-def _read(cache: Path, key: str) -> tuple[Vectors, Vectors] | None:
-    if not cache.is_file():
-        return None
-    with np.load(cache) as stored:
-        return (stored["statements"], stored["questions"]) if str(stored["key"]) == key else None
+def _kept(texts: Sequence[str], embedder: Embedder, cache: Path) -> Vectors:
+    """Return the vectors of texts, computing those that the file does not hold yet."""
+    keys = [hashlib.sha256(f"{embedder.name}\n{text}".encode()).hexdigest() for text in texts]
+    known: dict[str, Vectors] = {}
+    if cache.is_file():
+        with np.load(cache) as stored:
+            known = dict(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
+    missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+    if missing:
+        known |= dict(zip(missing, embedder.embed_passages(list(missing.values())), strict=True))
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(cache, keys=np.array(list(known)), vectors=np.stack(list(known.values())))
+    return np.stack([known[key] for key in keys])

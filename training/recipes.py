@@ -1,0 +1,66 @@
+"""How the models are trained: every number that a run depends on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+RECIPE_FILE = "recipe.json"
+"""Written beside the weights: the recipe, and what it was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderRecipe:
+    """How the reader is trained.
+
+    Attributes:
+        layers: Layers of the base that are kept.
+        rounds: Times that each item is asked.
+        share: Share of the items that are trained on, for learning curves.
+        rate: Highest learning rate; it rises over the first part and falls linearly.
+        head_rate: The same for the heads.
+        batch: Pairs in a step.
+        warmup: Share of the steps over which the rate rises.
+        decay: AdamW's weight decay.
+        span_weight: What the span's loss counts beside the label's.
+        nearest: Silent statements read beside the labelled ones of an item of one text.
+        nearest_across: The same for an item of several texts.
+        checkpoint: Steps from one checkpoint to the next.
+        seed: Of everything random.
+    """
+
+    layers: int = 12
+    rounds: int = 1
+    share: float = 1.0
+    rate: float = 1e-4
+    head_rate: float = 1e-3
+    batch: int = 16
+    warmup: float = 0.06
+    decay: float = 0.01
+    span_weight: float = 0.3
+    nearest: int = 3
+    nearest_across: int = 2
+    checkpoint: int = 600
+    seed: int = 17
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieverRecipe:
+    """How the first stage is trained.
+
+    Attributes:
+        rank: Of the adapter's matrices.
+        rate: Highest learning rate.
+        batch: Questions contrasted with one another.
+        rounds: Times that each item is asked.
+        temperature: Of the similarities; e5 was trained at 0.01.
+        hard: How many of the nearest silent statements the one contrasted is drawn from.
+        seed: Of everything random.
+    """
+
+    rank: int = 32
+    rate: float = 5e-4
+    batch: int = 48
+    rounds: int = 1
+    temperature: float = 0.02
+    hard: int = 12
+    seed: int = 17
