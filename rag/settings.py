@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     embedding_device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     embedding_precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
     embedding_batch: int = Field(32, ge=1, le=1024)
-    reader: str = BUNDLED_READER
+    reader: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] = BUNDLED_READER
     query_prefix: str | None = None
     passage_prefix: str | None = None
     chunk_tokens: int = Field(320, ge=64, le=8000)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -59,15 +61,30 @@ def test_another_readers_scores_are_not_taken(tmp_path):
 
 def test_the_questions_asked_longest_ago_go_first(tmp_path):
     scorer = Counting()
-    cached = CachedScorer(scorer, ScoreCache(tmp_path, kept=5))
-    for question in ("一", "二", "一", "三"):
-        cached.score(question, PASSAGES[:2] if question != "一" else PASSAGES[:1])
+    cached = CachedScorer(scorer, ScoreCache(tmp_path, kept=3))
+    for question in ("一", "二", "一", "三", "一", "四"):
+        cached.score(question, PASSAGES[:1])
     scorer.asked.clear()
-    cached.score("三", PASSAGES[:2])
-    assert not scorer.asked
-    cached.score("四", PASSAGES[:2])
-    cached.score("三", PASSAGES[:2])
-    assert [question for question, _ in scorer.asked] == ["四", "四"]
+    for question in ("一", "三", "四", "二"):
+        cached.score(question, PASSAGES[:1])
+    assert [question for question, _ in scorer.asked] == ["二"]
+
+
+def test_a_cache_of_another_layout_is_begun_anew(tmp_path):
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+        connection.executescript("CREATE TABLE scores (a); CREATE TABLE questions (b); PRAGMA user_version = 99;")
+    scorer = Counting()
+    for _ in range(2):
+        assert len(CachedScorer(scorer, ScoreCache(tmp_path)).score(QUESTION, PASSAGES)) == 3
+    assert len(scorer.asked) == 3
+
+
+def test_a_score_that_cannot_be_read_is_scored_again(tmp_path):
+    cached = CachedScorer(Counting(), ScoreCache(tmp_path))
+    expected = cached.score(QUESTION, PASSAGES)
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+        connection.execute("UPDATE scores SET score = ?", (b"short",))
+    assert cached.score(QUESTION, PASSAGES) == expected
 
 
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b""])

@@ -7,31 +7,29 @@ import json
 import pytest
 
 from training.agreement import agreement
-from training.data import Item, Text, Wording, load_items, load_texts
+from training.data import Text, load_texts
 
 TEXT = Text("a-1", "", "", 2023, ("一", "二", "三", "四"), ((),) * 4, ("",) * 4)
 
 
-def second(tmp_path, **labels):
+def labelled(tmp_path, **second):
     (tmp_path / "second").mkdir()
-    record = {"group": "g", "text": "a-1", **labels}
+    record = {"group": "g", "text": "a-1", "first": {"yes": [0], "near": [1]}, "second": second}
     (tmp_path / "second" / "b.jsonl").write_text(json.dumps(record), encoding="utf-8")
-    return agreement(
-        [Item("g", "w", "a-1", "fact", (Wording("谁", "zh"),), {0: "yes", 1: "near"})], {"a-1": TEXT}, tmp_path
-    )
+    return agreement({"a-1": TEXT}, tmp_path)
 
 
 def test_the_same_labels_agree_wholly(tmp_path):
-    found = second(tmp_path, yes=[0], near=[1])
+    found = labelled(tmp_path, yes=[0], near=[1])
     assert found["kappa of five labels"] == 1 and found["statements"] == 4
 
 
 def test_what_is_only_near_does_not_decide(tmp_path):
-    found = second(tmp_path, yes=[0], near=[2])
+    found = labelled(tmp_path, yes=[0], near=[2])
     assert found["kappa of yes, no, planned, other"] == 1 and found["kappa of five labels"] < 1
 
 
 def test_the_second_hand_agrees_with_the_first():
-    found = agreement(load_items(), load_texts())
+    found = agreement(load_texts())
     assert found["questions"] >= 1000
     assert found["kappa of yes, no, planned, other"] == pytest.approx(1, abs=0.15)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 
 import pytest
 
 pytest.importorskip("accelerate", reason="pip install -r requirements-train.txt")
 
-from rag.evidence import Passage, Reader
-from rag.evidence.weights import read_reader_file
+from rag.embedding.bundled_embedder import adapter_hash
+from rag.evidence import RETRIEVER, Passage, Reader, Thresholds
+from rag.evidence.reader_file import read_header, read_reader_file
 from rag.settings import Settings
-from training.calibrate import Calibration
-from training.data import data_hash, load_items, load_texts
+from training.calibrate import Calibration, NotCalibrated, rescaled
+from training.data import Wording, data_hash, load_items, load_texts
 from training.export import export
 from training.fit import fit
 from training.metrics import statement_metrics
 from training.negatives import Nearness
-from training.recipes import RECIPE_FILE, ReaderRecipe
-from training.scoring import score_items
+from training.recipes import ReaderRecipe
+from training.runs import OtherRun, read_run
+from training.scoring import Scored, score_items
 
 TOY = ReaderRecipe(layers=3, rounds=8, share=0.003, rate=3e-4, batch=16, checkpoint=10)
 
@@ -36,10 +38,10 @@ def trained(build):
 
 
 def test_it_learns_what_it_is_shown_and_serves_it(trained, build, tmp_path):
-    export(trained, tmp_path / "reader.safetensors")
+    export(trained, tmp_path / "reader.safetensors", Calibration.none())
     reader = Reader(Settings(_env_file=None, reader=str(tmp_path / "reader.safetensors")))
-    about = json.loads((trained / RECIPE_FILE).read_text())
-    shown = [item for item in load_items() if item.group in about["groups"]]
+    groups = set(read_run(trained)["groups"])
+    shown = [item for item in load_items() if item.group in groups]
     texts = load_texts()
     scored = score_items(reader, shown, texts, Nearness(texts, shown, build / "nearness.npz"), wordings=1)
     labels = [label for one in scored for number in one.scores if (label := one.label(number))]
@@ -47,27 +49,35 @@ def test_it_learns_what_it_is_shown_and_serves_it(trained, build, tmp_path):
 
 
 def test_the_file_says_what_it_was_made_from(trained, tmp_path):
-    export(trained, tmp_path / "reader.safetensors")
+    export(trained, tmp_path / "reader.safetensors", Calibration.none())
     file = read_reader_file(tmp_path / "reader.safetensors")
-    assert file.data == data_hash() and file.recipe["layers"] == 3
-    assert file.thresholds == Calibration.none().thresholds
+    assert file.header.data == data_hash() and file.header.recipe["layers"] == 3
+    assert file.header.retriever == adapter_hash(RETRIEVER)
     assert (tmp_path / "reader.safetensors").stat().st_size < 10_000_000
 
 
 def test_calibration_is_folded_into_the_file(trained, tmp_path):
-    passage = [Passage("街道没有执法权。", "青石街道办事处 2023")]
-    plain, shifted = tmp_path / "plain.safetensors", tmp_path / "shifted.safetensors"
-    export(trained, plain)
-    Calibration((1.0,) * 5, (0.0, 0.0, 2.0, 0.0, 0.0), Calibration.none().thresholds).save(trained / "calibration.json")
-    try:
-        export(trained, shifted)
-    finally:
-        (trained / "calibration.json").unlink()
+    passages = [Passage("街道没有执法权。", "青石街道办事处 2023"), Passage("全年调解纠纷26件。")]
+    calibration = Calibration(1.7, (0.3, -0.2, 0.8, 0.1, -0.5), Thresholds(0.6, 0.5, 0.4))
+    plain, folded = tmp_path / "plain.safetensors", tmp_path / "folded.safetensors"
+    export(trained, plain, Calibration.none())
+    export(trained, folded, calibration)
+    settings = Settings(_env_file=None, embedding_precision="float32")
     before, after = (
-        Reader(Settings(_env_file=None, reader=str(path))).score("谁没有执法权？", passage)[0]
-        for path in (plain, shifted)
+        Reader(settings.model_copy(update={"reader": str(path)})).score("谁没有执法权？", passages)
+        for path in (plain, folded)
     )
-    assert after.yes / after.no == pytest.approx(before.yes / before.no * 2.718281828**2, rel=0.02)
+    asked = Scored(load_items()[0], Wording("谁没有执法权？", "zh"), (0, 1), dict(enumerate(before)))
+    expected = rescaled(asked, calibration.scale, calibration.shift).scores
+    for number, score in enumerate(after):
+        assert score.yes == pytest.approx(expected[number].yes, abs=1e-4)
+        assert score.near == pytest.approx(expected[number].near, abs=1e-4)
+    assert read_header(folded).thresholds == calibration.thresholds
+
+
+def test_nothing_is_exported_without_a_calibration(trained, tmp_path):
+    with pytest.raises(NotCalibrated):
+        export(trained, tmp_path / "reader.safetensors")
 
 
 def test_a_run_that_was_stopped_goes_on_from_its_checkpoint(trained, build, capsys):
@@ -76,3 +86,8 @@ def test_a_run_that_was_stopped_goes_on_from_its_checkpoint(trained, build, caps
     weights.unlink()
     fit(TOY, trained, build)
     assert weights.read_bytes() == before
+
+
+def test_another_recipe_does_not_go_on_from_it(trained, build):
+    with pytest.raises(OtherRun, match="--out"):
+        fit(replace(TOY, rate=1e-5), trained, build)

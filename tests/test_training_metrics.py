@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from rag.evidence import Score, Thresholds
+from rag.evidence import Score, Thresholds, verdict
 from rag.evidence.scripted import certain
 from rag.types import Verdict
-from training.calibrate import Calibration, fit_calibration, fit_thresholds, rescaled
+from training.calibrate import Calibration, NotCalibrated, fit_calibration, fit_thresholds, rescaled
 from training.data import Item, Wording
 from training.metrics import (
     agreement_metrics,
@@ -48,7 +48,7 @@ def test_survey_means_are_over_questions():
     yes, no, silent = Verdict.YES, Verdict.NO, Verdict.NOT_MENTIONED
     found = mean_survey_metrics([[(yes, yes), (yes, silent), (silent, no)], [(yes, yes), (no, no)], [(silent, silent)]])
     assert found["survey precision"] == pytest.approx(0.75) and found["survey recall"] == 1
-    assert found["survey F1"] == pytest.approx((2 / 3 + 1 + 1) / 3)
+    assert found["survey F1"] == pytest.approx((2 / 3 + 1) / 2)
     assert found["recall of no"] == 0.5
 
 
@@ -91,8 +91,14 @@ def test_the_opposite_question_must_turn_the_verdict():
 def test_evidence_is_looked_for_among_the_first_statements():
     scores = {number: Score(0.9 - number / 100, 0.0, number / 100, 0.1, 0.0, (0, 1)) for number in range(8)}
     found = passage_metrics([asked(item({7: "yes", 1: "yes"}, across=False), scores)])
-    assert found["best statement first"] == 1 and found["evidence in the first 5"] == 0.5
+    assert found["an answering statement first"] == 1 and found["evidence in the first 5"] == 0.5
     assert found["AUC of answerable"] is None
+
+
+def test_a_denial_is_an_answer():
+    denied, silent = item({0: "no"}, across=False), item({0: "near"}, across=False)
+    found = passage_metrics([asked(denied, says("no")), asked(silent, says("near"))])
+    assert found["AUC of answerable"] == 1
 
 
 def test_the_area_is_the_share_of_pairs_in_order():
@@ -125,6 +131,19 @@ def test_thresholds_lie_between_what_is_and_what_is_not():
 
 
 def test_what_was_fitted_is_kept(tmp_path):
-    fitted = Calibration((1.0, 2.0, 3.0, 4.0, 5.0), (0.0, 0.1, 0.2, 0.3, 0.4), THRESHOLDS)
-    fitted.save(tmp_path / "calibration.json")
-    assert Calibration.load(tmp_path / "calibration.json") == fitted
+    fitted, path = Calibration(1.5, (0.0, 0.1, 0.2, 0.3, 0.4), THRESHOLDS), tmp_path / "calibration.json"
+    fitted.save(path, "a")
+    assert Calibration.load(path, "a") == fitted
+    for missing, weights in ((path, "b"), (tmp_path / "none.json", "a")):
+        with pytest.raises(NotCalibrated, match="calibrate"):
+            Calibration.load(missing, weights)
+
+
+def test_nothing_goes_to_review_where_looking_is_not_worth_it():
+    def probable(yes, no=0.0):
+        return {0: Score(1 - yes - no, 0.0, yes, no, 0.0, (0, 1))}
+
+    scored = [asked(item({0: "yes"}, "a"), probable(0.6)), asked(item({0: "no"}, "b"), probable(0.0, 0.3))]
+    scored += [asked(item({}, f"c{number}"), probable(0.45)) for number in range(9)]
+    fitted = fit_thresholds(scored)
+    assert verdict(list(probable(0.45).values()), fitted) is Verdict.NOT_MENTIONED

@@ -1,4 +1,4 @@
-"""``python -m training retrieve | fit | calibrate | evaluate | export``: labelled data in, the files that serve out."""
+"""``python -m training``: labelled data in, the files that serve out."""
 
 from __future__ import annotations
 
@@ -46,7 +46,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluating.add_argument("--json", type=Path, help="write what was measured")
     evaluating.set_defaults(run=_evaluate)
-    for step in (retrieving, fitting, calibrating, evaluating):
+    comparing = steps.add_parser("compare", help="train in several ways and measure each")
+    comparing.add_argument("ways", nargs="*", metavar="WAY", help="names of training.compare.WAYS; none: all")
+    comparing.add_argument("--out", type=Path, default=BUILD / "compared", help="folder of what is trained")
+    comparing.set_defaults(run=_compare)
+    agreeing = steps.add_parser("agreement", help="how far the second labels agree with the first")
+    agreeing.set_defaults(run=_agreement)
+    for step in (retrieving, fitting, calibrating, evaluating, comparing):
         step.add_argument("--build", type=Path, default=BUILD, help="folder of what can be computed again")
     return parser
 
@@ -97,6 +103,20 @@ def _evaluate(options: argparse.Namespace) -> None:
     show(evaluation)
     if options.json:
         evaluation.save(options.json)
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from training.compare import compare
+
+    compare(options.ways, options.out, options.build)
+
+
+def _agreement(options: argparse.Namespace) -> None:
+    from training.agreement import agreement
+    from training.data import load_texts
+
+    for name, value in agreement(load_texts()).items():
+        print(f"{name}: {value:.3f}".removesuffix(".000"))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Fits what turns the reader's outputs into probabilities and probabilities into verdicts, on writers of its own.
 
-The scale and shift of each label's logit are vector scaling: Guo et al. 2017, *On Calibration of Modern Neural
-Networks*, https://arxiv.org/abs/1706.04599.
+Logits get one scale, as in temperature scaling (Guo et al. 2017, *On Calibration of Modern Neural Networks*,
+https://arxiv.org/abs/1706.04599), and a shift for each label, since labels are rarer among what is read than in
+training. With one scale the fit on probabilities that are known is the fit on logits that are not.
 """
 
 from __future__ import annotations
@@ -18,16 +19,22 @@ import torch
 from torch.nn import functional
 
 from rag.evidence.scorer import LABELS, Score
-from rag.evidence.verdicts import Thresholds
+from rag.evidence.verdicts import Thresholds, strongest
 from rag.types import Verdict
 from training.scoring import Scored, gold_verdict
 
 CALIBRATION_FILE = "calibration.json"
 GRID = np.arange(0.05, 0.96, 0.01)
 """Thresholds that are tried."""
+UNFITTED = 0.5
+"""Threshold where there is no question to fit it to: the likelier of two."""
 WORTH_REVIEW = 0.3
 """Chosen: a person is asked to look where at least so many of the reports in doubt say something."""
 _STEPS = 200
+
+
+class NotCalibrated(ValueError):
+    """No calibration of these weights is at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +42,39 @@ class Calibration:
     """What was fitted.
 
     Attributes:
-        scale: Factor of each label's logit.
-        shift: What is added to it then.
+        scale: Factor of all logits.
+        shift: What is added to each label's then.
         thresholds: Probabilities from which a verdict is given.
     """
 
-    scale: tuple[float, ...]
+    scale: float
     shift: tuple[float, ...]
     thresholds: Thresholds
 
     @classmethod
     def none(cls) -> Self:
         """Return what changes nothing."""
-        return cls((1.0,) * len(LABELS), (0.0,) * len(LABELS), Thresholds(0.5, 0.5, 0.3))
+        return cls(1.0, (0.0,) * len(LABELS), Thresholds(0.5, 0.5, 0.3))
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read what was fitted."""
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        return cls(tuple(stored["scale"]), tuple(stored["shift"]), Thresholds(**stored["thresholds"]))
+    def load(cls, path: Path, weights: str) -> Self:
+        """Read what was fitted.
 
-    def save(self, path: Path) -> None:
-        """Write what was fitted."""
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        Args:
+            path: Where it was saved.
+            weights: SHA-256 of the weights that it must have been fitted to.
+
+        Raises:
+            NotCalibrated: nothing was fitted, or it was to other weights.
+        """
+        stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if stored.pop("weights", None) != weights:
+            raise NotCalibrated(f"{str(path)!r} is not of these weights. Run: python -m training calibrate")
+        return cls(stored["scale"], tuple(stored["shift"]), Thresholds(**stored["thresholds"]))
+
+    def save(self, path: Path, weights: str) -> None:
+        """Write what was fitted to weights of that SHA-256."""
+        path.write_text(json.dumps(asdict(self) | {"weights": weights}, indent=1) + "\n", encoding="utf-8")
 
 
 def fit_calibration(scored: Sequence[Scored]) -> Calibration:
@@ -70,7 +87,7 @@ def fit_calibration(scored: Sequence[Scored]) -> Calibration:
     return Calibration(scale, shift, fit_thresholds([rescaled(one, scale, shift) for one in scored]))
 
 
-def rescaled(scored: Scored, scale: Sequence[float], shift: Sequence[float]) -> Scored:
+def rescaled(scored: Scored, scale: float, shift: Sequence[float]) -> Scored:
     """Return what the reader would make of the item with that scale and shift."""
     return replace(scored, scores={number: _rescaled(score, scale, shift) for number, score in scored.scores.items()})
 
@@ -83,12 +100,7 @@ def fit_thresholds(scored: Sequence[Scored]) -> Thresholds:
     return Thresholds(yes, no, _review(surveys, yes, no))
 
 
-def strongest(scores: Sequence[Score], label: str) -> float:
-    """Return the highest probability of a label among scores."""
-    return max((getattr(score, label) for score in scores), default=0.0)
-
-
-def _fit_scaling(scored: Sequence[Scored]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _fit_scaling(scored: Sequence[Scored]) -> tuple[float, tuple[float, ...]]:
     rows, targets = [], []
     for one in scored:
         for number in one.read:
@@ -96,7 +108,7 @@ def _fit_scaling(scored: Sequence[Scored]) -> tuple[tuple[float, ...], tuple[flo
                 rows.append(_logits(one.scores[number]))
                 targets.append(LABELS.index(label))
     logits, goals = torch.tensor(rows, dtype=torch.float64), torch.tensor(targets)
-    scale = torch.ones(len(LABELS), dtype=torch.float64, requires_grad=True)
+    scale = torch.ones((), dtype=torch.float64, requires_grad=True)
     shift = torch.zeros(len(LABELS), dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([scale, shift], max_iter=_STEPS, line_search_fn="strong_wolfe")
 
@@ -107,14 +119,14 @@ def _fit_scaling(scored: Sequence[Scored]) -> tuple[tuple[float, ...], tuple[flo
         return loss
 
     optimizer.step(closure)
-    return tuple(scale.tolist()), tuple(shift.tolist())
+    return float(scale.detach()), tuple(shift.tolist())
 
 
 def _logits(score: Score) -> list[float]:
     return np.log(np.maximum([getattr(score, label) for label in LABELS], 1e-12)).tolist()
 
 
-def _rescaled(score: Score, scale: Sequence[float], shift: Sequence[float]) -> Score:
+def _rescaled(score: Score, scale: float, shift: Sequence[float]) -> Score:
     logits = np.array(_logits(score)) * scale + shift
     powers = np.exp(logits - logits.max())
     return replace(score, **dict(zip(LABELS, (powers / powers.sum()).tolist(), strict=True)))
@@ -125,14 +137,17 @@ def _best(surveys: Sequence[Scored], label: str, right: Sequence[Verdict]) -> fl
     for one in surveys:
         is_right = gold_verdict(one.item) in right
         questions[one.item.group, one.wording.text].append((strongest(one.of_read, label), is_right))
-    return float(max(GRID, key=lambda threshold: np.mean([_f1(rows, threshold) for rows in questions.values()])))
+    met = [rows for rows in questions.values() if any(is_right for _, is_right in rows)]
+    if not met:
+        return UNFITTED
+    return float(max(GRID, key=lambda threshold: np.mean([_f1(rows, threshold) for rows in met])))
 
 
 def _f1(rows: Sequence[tuple[float, bool]], threshold: float) -> float:
     said = sum(probability >= threshold for probability, _ in rows)
     gold = sum(is_right for _, is_right in rows)
     both = sum(is_right and probability >= threshold for probability, is_right in rows)
-    return 2 * both / (said + gold) if said + gold else 1.0
+    return 2 * both / (said + gold)
 
 
 def _review(surveys: Sequence[Scored], yes: float, no: float) -> float:
@@ -146,4 +161,4 @@ def _review(surveys: Sequence[Scored], yes: float, no: float) -> float:
         said = [is_right for probability, is_right in doubtful if probability >= threshold]
         if said and np.mean(said) >= WORTH_REVIEW:
             return float(threshold)
-    return min(yes, no)
+    return max(yes, no)

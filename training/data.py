@@ -160,8 +160,13 @@ def _text(path: Path) -> Text:
 def _records(folder: Path) -> Iterator[tuple[dict[str, Any], tuple[str, int]]]:
     for path in sorted(folder.glob("*.jsonl")):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if line.strip():
-                yield json.loads(line), (path.stem, number)
+            try:
+                record = json.loads(line)
+                if not isinstance(record, dict) or not record["questions"]:
+                    raise ValueError("no question")
+            except (ValueError, KeyError) as error:
+                raise DataError(f"{path}:{number}: {error!r}") from error
+            yield record, (path.stem, number)
 
 
 def _wordings(records: list[dict[str, str]]) -> tuple[Wording, ...]:
@@ -174,6 +179,8 @@ def _labels(record: Mapping[str, Any]) -> tuple[dict[int, str], dict[int, str]]:
     for label in LABELLED:
         for entry in record.get(label, ()):
             number, span = entry if isinstance(entry, list) else (entry, None)
+            if number in labels:
+                raise DataError(f"statement {number} is labelled {labels[number]} and {label}: {record}")
             labels[number] = label
             if span:
                 spans[number] = span
@@ -183,13 +190,16 @@ def _labels(record: Mapping[str, Any]) -> tuple[dict[int, str], dict[int, str]]:
 def _single(record: dict[str, Any], place: tuple[str, int]) -> Iterator[Item]:
     writer, line = place
     labels, spans = _labels(record)
-    group = record.get("group", f"{writer}-item-{line}")
-    yield Item(group, writer, record["text"], record["type"], _wordings(record["questions"]), labels, spans)
+    yield Item(
+        f"{writer}-item-{line}", writer, record["text"], record["type"], _wordings(record["questions"]), labels, spans
+    )
 
 
 def _across(record: dict[str, Any], place: tuple[str, int]) -> Iterator[Item]:
     writer, line = place
     group = f"{writer}-survey-{line}"
+    if unknown := record["labels"].keys() - set(record["over"]):
+        raise DataError(f"{group}: labels of {sorted(unknown)}, which 'over' does not name")
     asked, opposite = _wordings(record["questions"]), _wordings(record.get("opposite", []))
     for text in record["over"]:
         labels, spans = _labels(record["labels"].get(text, {}))

@@ -1,18 +1,21 @@
-"""Measures a reader's file: on held-out writers, and on whole questions of the reserved corpora."""
+"""Measures a reader's file: on held-out writers, on whole questions of reserved corpora, and on a general set."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from rag.evidence import RETRIEVER, Reader, load_retriever
+from rag.evidence.verdicts import Thresholds
 from rag.settings import Settings
-from training.data import Item, load_items, load_texts
+from training.data import load_items, load_texts
+from training.general import general_metrics
 from training.metrics import (
     agreement_metrics,
     calibration_error,
@@ -23,8 +26,8 @@ from training.metrics import (
 )
 from training.negatives import Nearness
 from training.reserved import Corpus, available, evaluate_set
-from training.scoring import READ, score_items
-from training.splits import split
+from training.scoring import READ, Scored, score_items
+from training.splits import part, split
 
 Metrics = Mapping[str, float | None]
 
@@ -57,26 +60,32 @@ def evaluate(file: Path, build: Path, *, share: float = 1.0, reserved: bool = Tr
         share: Share of the held-out items that are asked, whole matters at a time.
         reserved: Whether the reserved corpora are asked too; what is measured on them once is no first sight again.
     """
-    settings = Settings(reader=str(file))
+    settings = Settings(_env_file=None, reader=str(file))
     reader, embedder = Reader(settings), load_retriever(settings)
-    texts, items = load_texts(), load_items()
-    _, _, held_out = split(items)
-    nearness = Nearness(texts, held_out, build / "nearness.npz", RETRIEVER)
-    sets: dict[str, Metrics] = {}
-    for name, chosen in (("held-out writers", held_out), *_by_language(held_out)):
-        scored = score_items(reader, _part(chosen, share), texts, nearness)
-        sets[name] = {
-            **statement_metrics(scored),
-            "calibration error": calibration_error(scored),
-            **agreement_metrics(scored, reader.thresholds),
-            **survey_metrics(scored, reader.thresholds),
-            **passage_metrics(scored),
-            f"labelled yes or no among the {READ} read": reading_recall(scored, READ),
-        }
+    texts = load_texts()
+    _, _, held_out = split(load_items())
+    asked = part(held_out, share)
+    scored = score_items(reader, asked, texts, Nearness(texts, asked, build / "nearness.npz", RETRIEVER))
+    sets: dict[str, Metrics] = {"held-out writers": measure(scored, reader.thresholds)}
+    for name, language in (("in Chinese", "zh"), ("in English", "en")):
+        sets[name] = measure([one for one in scored if one.wording.language == language], reader.thresholds)
+    corpus_of = cache(lambda folder: Corpus.read(folder, embedder))
     for name, (gold, folder) in available().items() if reserved else ():
-        corpus = Corpus.read(folder, embedder)
-        sets[name] = evaluate_set(gold, corpus, reader, reader.thresholds, embedder)
+        sets[name] = evaluate_set(gold, corpus_of(folder), reader, reader.thresholds, embedder)
+    sets["general"] = general_metrics(settings)
     return Evaluation(reader.name, sets)
+
+
+def measure(scored: Sequence[Scored], thresholds: Thresholds) -> Metrics:
+    """Return all that is measured of labelled items."""
+    return {
+        **statement_metrics(scored),
+        "calibration error": calibration_error(scored),
+        **agreement_metrics(scored, thresholds),
+        **survey_metrics(scored, thresholds),
+        **passage_metrics(scored),
+        f"labelled yes or no among the {READ} read": reading_recall(scored, READ),
+    }
 
 
 def show(evaluation: Evaluation) -> None:
@@ -88,28 +97,4 @@ def show(evaluation: Evaluation) -> None:
     for metric in dict.fromkeys(name for metrics in evaluation.sets.values() for name in metrics):
         values = [metrics.get(metric) for metrics in evaluation.sets.values()]
         table.add_row(metric, *("–" if value is None else f"{value:.3f}".removesuffix(".000") for value in values))
-    Console(width=160).print(table)
-
-
-def _part(items: Sequence[Item], share: float) -> list[Item]:
-    groups = list(dict.fromkeys(item.group for item in items))
-    step = max(1, round(1 / share))
-    kept = set(groups[::step])
-    return [item for item in items if item.group in kept]
-
-
-def _by_language(items: Sequence[Item]) -> list[tuple[str, list[Item]]]:
-    """Return the items with their Chinese wordings only, and with their English ones only."""
-    from dataclasses import replace
-
-    return [
-        (
-            name,
-            [
-                replace(item, wordings=kept)
-                for item in items
-                if (kept := tuple(wording for wording in item.wordings if wording.language == language))
-            ],
-        )
-        for name, language in (("in Chinese", "zh"), ("in English", "en"))
-    ]
+    Console(width=200).print(table)

@@ -12,13 +12,14 @@ from torch import Tensor
 from rag.embedding.adapter import Adapter, write_adapter
 from rag.embedding.bundled import weights_hash, weights_path
 from rag.evidence import RETRIEVER, Reader
-from rag.evidence.weights import ReaderFile, write_reader_file
+from rag.evidence.reader import file_hash
+from rag.evidence.reader_file import ReaderFile, ReaderHeader, write_reader_file
 from rag.settings import Settings
 from training.calibrate import CALIBRATION_FILE, Calibration, fit_calibration
 from training.data import load_items, load_texts
 from training.fit import WEIGHTS_FILE
 from training.negatives import Nearness
-from training.recipes import RECIPE_FILE
+from training.runs import read_run
 from training.scoring import score_items
 from training.splits import split
 
@@ -26,19 +27,28 @@ FROZEN = "embeddings.word_embeddings.weight"
 """Left to the base: it is frozen in training."""
 
 
-def export(folder: Path, path: Path) -> None:
+def export(folder: Path, path: Path, calibration: Calibration | None = None) -> None:
     """Write the reader trained in a folder as a reader's file.
 
     Args:
         folder: What ``fit`` and ``calibrate`` wrote.
         path: The file to write.
+        calibration: What is folded in; None: what ``calibrate`` wrote in the folder.
+
+    Raises:
+        NotCalibrated: there is nothing to fold in, or it was fitted to other weights.
     """
-    about = json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))
-    calibration_file = folder / CALIBRATION_FILE
-    calibration = Calibration.load(calibration_file) if calibration_file.is_file() else Calibration.none()
-    tensors = calibrated(served_tensors(folder), calibration)
-    base = weights_hash(weights_path())
-    write_reader_file(ReaderFile(tensors, base, about["data"], calibration.thresholds, about["recipe"]), path)
+    about = read_run(folder)
+    weights = file_hash(folder / WEIGHTS_FILE)
+    calibration = calibration or Calibration.load(folder / CALIBRATION_FILE, weights)
+    header = ReaderHeader(
+        base=weights_hash(weights_path()),
+        data=about["data"],
+        retriever=about["retriever"],
+        thresholds=calibration.thresholds,
+        recipe=about["recipe"],
+    )
+    write_reader_file(ReaderFile(header, calibrated(served_tensors(folder), calibration)), path)
 
 
 def served_tensors(folder: Path) -> dict[str, Tensor]:
@@ -55,11 +65,10 @@ def served_tensors(folder: Path) -> dict[str, Tensor]:
 
 
 def calibrated(tensors: dict[str, Tensor], calibration: Calibration) -> dict[str, Tensor]:
-    """Return the tensors with the scale and the shift of each label's logit folded into the head."""
-    scale, shift = torch.tensor(calibration.scale), torch.tensor(calibration.shift)
+    """Return the tensors with scale and shifts folded into the head."""
     return tensors | {
-        "label.weight": tensors["label.weight"] * scale[:, None],
-        "label.bias": tensors["label.bias"] * scale + shift,
+        "label.weight": tensors["label.weight"] * calibration.scale,
+        "label.bias": tensors["label.bias"] * calibration.scale + torch.tensor(calibration.shift),
     }
 
 
@@ -71,14 +80,13 @@ def calibrate(folder: Path, build: Path) -> Calibration:
         build: Keeps what can be computed again.
     """
     uncalibrated = folder / "uncalibrated.safetensors"
-    (folder / CALIBRATION_FILE).unlink(missing_ok=True)
-    export(folder, uncalibrated)
-    settings = Settings(reader=str(uncalibrated))
+    export(folder, uncalibrated, Calibration.none())
     texts, items = load_texts(), load_items()
     _, calibrating, _ = split(items)
+    reader = Reader(Settings(_env_file=None, reader=str(uncalibrated)))
     nearness = Nearness(texts, calibrating, build / "nearness.npz", RETRIEVER)
-    calibration = fit_calibration(score_items(Reader(settings), calibrating, texts, nearness))
-    calibration.save(folder / CALIBRATION_FILE)
+    calibration = fit_calibration(score_items(reader, calibrating, texts, nearness))
+    calibration.save(folder / CALIBRATION_FILE, file_hash(folder / WEIGHTS_FILE))
     return calibration
 
 
@@ -89,7 +97,7 @@ def export_retriever(folder: Path, path: Path) -> None:
         folder: What ``retrieve`` wrote.
         path: The file to write.
     """
-    about = json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))
+    about = read_run(folder)
     config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
     scale = config["lora_alpha"] / config["r"]
     trained = load_file(folder / "adapter_model.safetensors")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -14,12 +13,14 @@ from transformers import Trainer, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from rag.embedding.bundled import unpacked_model
+from rag.embedding.bundled_embedder import adapter_hash
 from rag.evidence import RETRIEVER
 from training.data import Item, data_hash, load_items, load_texts
 from training.model import PairDataset, ReaderModel, collate
 from training.negatives import Nearness
 from training.pairs import Sampling, training_pairs
-from training.recipes import RECIPE_FILE, ReaderRecipe
+from training.recipes import ReaderRecipe
+from training.runs import begin_run
 from training.splits import split
 
 MEASURED, MEASURED_IN_ALL = 32, 256
@@ -35,15 +36,30 @@ def fit(recipe: ReaderRecipe, folder: Path, build: Path) -> Path:
         folder: Takes checkpoints and in the end weights and recipe.
         build: Keeps what can be computed again.
     """
-    texts, items = load_texts(), load_items()
+    texts, items, data = load_texts(), load_items(), data_hash()
     trained, _, _ = split(items)
     trained = _sample(trained, recipe)
+    about = {
+        "recipe": asdict(recipe),
+        "data": data,
+        "retriever": adapter_hash(RETRIEVER),
+        "items": len(trained),
+        "groups": sorted({item.group for item in trained}),
+    }
+    begin_run(folder, about)
     nearness = Nearness(texts, trained, build / "nearness.npz", RETRIEVER)
-    sampling = Sampling(recipe.nearest, recipe.nearest_across, 1, recipe.rounds, recipe.seed)
+    sampling = Sampling(
+        nearest=recipe.nearest,
+        nearest_across=recipe.nearest_across,
+        context=recipe.context,
+        labels=recipe.labels,
+        rounds=recipe.rounds,
+        seed=recipe.seed,
+    )
     pairs = training_pairs(trained, texts, nearness, sampling)
     torch.manual_seed(recipe.seed)
     base = unpacked_model()
-    model = ReaderModel(base, recipe.layers, recipe.span_weight)
+    model = ReaderModel(base, recipe.layers, recipe.span_weight, recipe.adapter_rank)
     dataset = PairDataset(pairs, Tokenizer.from_file(str(base / "tokenizer.json")))
     print(f"{len(trained)} items, {len(pairs)} pairs, {dataset.tokens / len(dataset):.0f} tokens each")
     model.standardise(_measured(dataset))
@@ -55,15 +71,8 @@ def fit(recipe: ReaderRecipe, folder: Path, build: Path) -> Path:
         optimizers=(_optimizer(model, recipe), None),
     )
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)) if folder.is_dir() else None)
+    model.merge_adapter()
     trainer.save_model(str(folder))
-    about = {
-        "recipe": asdict(recipe),
-        "data": data_hash(),
-        "items": len(trained),
-        "pairs": len(pairs),
-        "groups": sorted({item.group for item in trained}),
-    }
-    (folder / RECIPE_FILE).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     return folder
 
 

@@ -7,20 +7,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from rag.evidence.scorer import LABELS, Score
-from rag.evidence.verdicts import Thresholds, verdict
+from rag.evidence.verdicts import Thresholds, strongest, verdict
 from rag.types import Verdict
-from training.calibrate import strongest
 from training.scoring import Scored, gold_verdict
 
 BINS = 15
 """Of the expected calibration error, as in Guo et al. 2017."""
+YES = LABELS.index("yes")
+SAYING = ("yes", "no", "planned")
+AFFIRMING, DENYING = (Verdict.YES, Verdict.MIXED), (Verdict.NO, Verdict.MIXED)
 DECIDED = (Verdict.YES, Verdict.NO)
-SWAPPED = {Verdict.YES: Verdict.NO, Verdict.NO: Verdict.YES, Verdict.MIXED: Verdict.MIXED}
-
-Verdicts = Mapping[tuple[str, str, bool, str], Verdict]
+SWAPPED = {Verdict.YES: Verdict.NO, Verdict.NO: Verdict.YES}
 
 
 def statement_metrics(scored: Sequence[Scored]) -> dict[str, float | None]:
@@ -36,16 +37,16 @@ def statement_metrics(scored: Sequence[Scored]) -> dict[str, float | None]:
     probabilities = np.array([[getattr(score, label) for label in LABELS] for score, *_ in judged])
     gold = np.array([label for _, label, *_ in judged])
     spans = [
-        _text(one, number, one.scores[number]) == one.item.spans[number]
+        one.passages[number].text[slice(*one.scores[number].span)] == one.item.spans[number]
         for one in scored
         for number in one.item.spans
         if number in one.scores and number not in one.item.unsure
     ]
     return {
-        "average precision of yes": float(average_precision_score(gold == LABELS.index("yes"), probabilities[:, 2])),
+        "average precision of yes": _average_precision(gold == YES, probabilities[:, YES]),
         "macro-F1 of the labels": float(f1_score(gold, probabilities.argmax(1), average="macro")),
         **{
-            f"F1 of {label}": float(f1_score(gold == number, probabilities.argmax(1) == number))
+            f"F1 of {label}": _f1(gold == number, probabilities.argmax(1) == number)
             for number, label in enumerate(LABELS)
         },
         "span exact": _mean(spans),
@@ -101,17 +102,18 @@ def survey_metrics(scored: Sequence[Scored], thresholds: Thresholds) -> dict[str
 def mean_survey_metrics(questions: Iterable[Sequence[tuple[Verdict, Verdict]]]) -> dict[str, float | None]:
     """Return the means over questions, each with the verdict given and the gold verdict of every report.
 
-    A report that says both is right as yes and as no, and right as mixed.
+    A report that says both counts as yes and as no. A question that no report meets, and for which none is given, is
+    left out of F1.
     """
     precisions, recalls, f1s, denials = [], [], [], []
     for rows in questions:
-        said = [given in (Verdict.YES, Verdict.MIXED) for given, _ in rows]
-        is_yes = [gold in (Verdict.YES, Verdict.MIXED) for _, gold in rows]
+        said = [given in AFFIRMING for given, _ in rows]
+        is_yes = [gold in AFFIRMING for _, gold in rows]
         both = sum(a and b for a, b in zip(said, is_yes, strict=True))
         precisions += [both / sum(said)] if any(said) else []
         recalls += [both / sum(is_yes)] if any(is_yes) else []
-        f1s.append(2 * both / (sum(said) + sum(is_yes)) if any(said) or any(is_yes) else 1.0)
-        found = [given in (Verdict.NO, Verdict.MIXED) for given, gold in rows if gold is Verdict.NO]
+        f1s += [2 * both / (sum(said) + sum(is_yes))] if any(said) or any(is_yes) else []
+        found = [given in DENYING for given, gold in rows if gold in DENYING]
         denials += [sum(found) / len(found)] if found else []
     return {
         "survey precision": _mean(precisions),
@@ -125,22 +127,29 @@ def mean_survey_metrics(questions: Iterable[Sequence[tuple[Verdict, Verdict]]]) 
 def passage_metrics(scored: Sequence[Scored]) -> dict[str, float | None]:
     """Return where the answering statements of a question about one text stand, and whether answers are told apart.
 
-    Statements are ranked by what the reader makes of those read.
+    Statements are ranked by what the reader makes of those read. A question is answerable if a statement says that it
+    is so or that it is not.
     """
     single = [one for one in scored if not one.item.across]
-    found: dict[int, list[bool]] = {1: [], 5: []}
+    first: list[bool] = []
+    found: list[bool] = []
     for one in single:
         ranked = sorted(one.read, key=lambda number: -one.scores[number].relevance)
-        wanted = [number for number, label in one.item.labels.items() if label in ("yes", "no", "planned")]
-        for depth, hits in found.items():
-            hits += [number in ranked[:depth] for number in (wanted[:1] if depth == 1 else wanted)]
-    answerable = [("yes" in one.item.labels.values(), strongest(one.of_read, "yes")) for one in single]
+        wanted = [number for number, label in one.item.labels.items() if label in SAYING]
+        first += [ranked[0] in wanted] if wanted else []
+        found += [number in ranked[:5] for number in wanted]
+    answerable = [(gold_verdict(one.item) is not Verdict.NOT_MENTIONED, answers(one.of_read)) for one in single]
     return {
-        "best statement first": _mean(found[1]),
-        "evidence in the first 5": _mean(found[5]),
+        "an answering statement first": _mean(first),
+        "evidence in the first 5": _mean(found),
         "AUC of answerable": area_under_curve(answerable),
         "questions": float(len(single)),
     }
+
+
+def answers(scores: Sequence[Score]) -> float:
+    """Return the probability that the strongest statement says that it is so or that it is not."""
+    return max(strongest(scores, "yes"), strongest(scores, "no"))
 
 
 def reading_recall(scored: Sequence[Scored], depth: int) -> float | None:
@@ -185,10 +194,12 @@ def _likeliest(score: Score) -> str:
     return max(LABELS, key=lambda label: getattr(score, label))
 
 
-def _text(one: Scored, number: int, score: Score) -> str:
-    from training.data import load_texts
+def _average_precision(truths: NDArray[np.bool_], values: NDArray[np.float64]) -> float | None:
+    return float(average_precision_score(truths, values)) if truths.any() else None
 
-    return load_texts()[one.item.text].statements[number][slice(*score.span)]
+
+def _f1(truths: NDArray[np.bool_], said: NDArray[np.bool_]) -> float | None:
+    return float(f1_score(truths, said)) if truths.any() or said.any() else None
 
 
 def _mean(values: Sequence[float | bool]) -> float | None:

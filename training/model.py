@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
@@ -16,6 +17,8 @@ from rag.evidence.encoding import EncodedPassage, PairEncoder
 from rag.evidence.scorer import LABELS, Passage
 from training.pairs import Pair
 
+MATRICES = ("query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense")
+"""All matrices of a layer, for an adapter."""
 IGNORED = -100
 """Target of a pair that has no span; torch's cross-entropy leaves it out."""
 DROPOUT = 0.1
@@ -32,9 +35,10 @@ class ReaderModel(nn.Module):
         folder: The unpacked base model.
         layers: Number of its layers that are kept, from the first.
         span_weight: What the span's loss counts beside the label's.
+        adapter_rank: Rank of an adapter that is trained in place of the layers' own weights; 0: none.
     """
 
-    def __init__(self, folder: Path, layers: int, span_weight: float) -> None:
+    def __init__(self, folder: Path, layers: int, span_weight: float, adapter_rank: int = 0) -> None:
         super().__init__()
         # Attention without dropout, written out: on a CPU both are quicker than torch's fused attention with it.
         self.bert = BertModel.from_pretrained(
@@ -45,12 +49,21 @@ class ReaderModel(nn.Module):
             attention_probs_dropout_prob=0.0,
         )
         self.bert.embeddings.word_embeddings.weight.requires_grad_(False)
+        self._has_adapter = adapter_rank > 0
+        if self._has_adapter:
+            config = LoraConfig(r=adapter_rank, lora_alpha=2 * adapter_rank, target_modules=list(MATRICES))
+            self.bert = get_peft_model(self.bert, config)
         self.dropout = nn.Dropout(DROPOUT)
         self.label = nn.Linear(self.bert.config.hidden_size, len(LABELS))
         self.span = nn.Linear(self.bert.config.hidden_size, 2)
         self.span_weight = span_weight
         self.register_buffer("mean", torch.zeros(self.bert.config.hidden_size))
         self.register_buffer("deviation", torch.ones(self.bert.config.hidden_size))
+
+    def merge_adapter(self) -> None:
+        """Add the adapter to the weights that it goes on, if there is one."""
+        if self._has_adapter:
+            self.bert, self._has_adapter = self.bert.merge_and_unload(), False
 
     @torch.inference_mode()
     def standardise(self, batches: Iterable[dict[str, Tensor]]) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,24 +15,43 @@ from numpy.typing import NDArray
 from rag.embedding import Embedder
 from rag.embedding.bundled_embedder import BundledEmbedder
 from rag.embedding.prefixes import E5
-from rag.evidence.scorer import context_of
+from rag.evidence.retriever import embedded_text
+from rag.evidence.scorer import Passage, context_of
 from rag.settings import Settings
 from training.data import Item, Text
 
 Vectors = NDArray[np.float32]
 
 
-def statement_contexts(text: Text) -> list[str]:
-    """Return the context that each statement of a text is read in."""
-    return [
+def statement_contexts(text: Text, kind: str = "headings") -> list[str]:
+    """Return the context that each statement of a text is read in.
+
+    Args:
+        text: The text.
+        kind: ``headings`` as the reader is served, ``none`` or ``neighbours`` to compare with it.
+
+    Raises:
+        ValueError: there is no such kind.
+    """
+    headings = [
         context_of(text.office, text.year, path, header) for path, header in zip(text.paths, text.headers, strict=True)
     ]
+    match kind:
+        case "headings":
+            return headings
+        case "none":
+            return [""] * len(headings)
+        case "neighbours":
+            before = ["", *text.statements[:-1]]
+            return [f"{context} | {statement}" for context, statement in zip(headings, before, strict=True)]
+        case _:
+            raise ValueError(f"There is no context {kind!r}; take headings, none or neighbours.")
 
 
 def passages_to_embed(text: Text) -> list[str]:
-    """Return what is embedded for each statement of a text: its context and itself."""
+    """Return what is embedded for each statement of a text."""
     pairs = zip(statement_contexts(text), text.statements, strict=True)
-    return [f"{context} | {statement}" for context, statement in pairs]
+    return [embedded_text(Passage(statement, context)) for context, statement in pairs]
 
 
 class Nearness:
@@ -67,12 +89,13 @@ def _kept(texts: Sequence[str], embedder: Embedder, cache: Path) -> Vectors:
     """Return the vectors of texts, computing those that the file does not hold yet."""
     keys = [hashlib.sha256(f"{embedder.name}\n{text}".encode()).hexdigest() for text in texts]
     known: dict[str, Vectors] = {}
-    if cache.is_file():
-        with np.load(cache) as stored:
-            known = dict(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
+    with suppress(FileNotFoundError, BadZipFile, EOFError, KeyError), np.load(cache) as stored:
+        known = dict(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
     missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
     if missing:
         known |= dict(zip(missing, embedder.embed_passages(list(missing.values())), strict=True))
         cache.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(cache, keys=np.array(list(known)), vectors=np.stack(list(known.values())))
+        beside = cache.with_suffix(f".{os.getpid()}.npz")
+        np.savez(beside, keys=np.array(list(known)), vectors=np.stack(list(known.values())))
+        beside.replace(cache)
     return np.stack([known[key] for key in keys])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from training.data import Item, Text
 from training.negatives import Nearness, statement_contexts
@@ -38,7 +38,9 @@ class Sampling:
     Attributes:
         nearest: Of an item of one text, the nearest to the question by embedding.
         nearest_across: The same for an item asked of several texts, which are silent more often.
-        drawn: Drawn at random from the others.
+        drawn: Of an item of one text, drawn at random from the others.
+        context: What statements are read in (``training.negatives.statement_contexts``).
+        labels: ``five``, or ``one``: all that do not answer are irrelevant.
         rounds: Times that every item is asked, in another wording each time as far as it has them.
         seed: Of what is drawn.
     """
@@ -46,7 +48,9 @@ class Sampling:
     nearest: int = 3
     nearest_across: int = 2
     drawn: int = 1
-    rounds: int = 2
+    context: str = "headings"
+    labels: str = "five"
+    rounds: int = 1
     seed: int = 17
 
 
@@ -55,21 +59,19 @@ def training_pairs(
 ) -> list[Pair]:
     """Return the pairs of all rounds, in the order of items."""
     generator = random.Random(sampling.seed)
-    contexts = {name: statement_contexts(text) for name, text in texts.items()}
+    contexts = {name: statement_contexts(text, sampling.context) for name, text in texts.items()}
     pairs: list[Pair] = []
+    shifts = [
+        generator.randrange(len(item.wordings)) for item in items
+    ]  # so that each round has wordings of every place
     for turn in range(sampling.rounds):
-        for item in items:
-            # A survey's wordings go round its texts too, so that each round has all of them.
-            shift = generator.randrange(len(item.wordings)) if item.across else 0
+        for item, shift in zip(items, shifts, strict=True):
             question = item.wordings[(turn + shift) % len(item.wordings)].text
             numbers = [*item.labels, *_silent(item, texts[item.text], nearness, question, sampling, generator)]
             pairs += _pairs(item, question, numbers, texts[item.text], contexts[item.text])
+    if sampling.labels == "one":
+        return [pair if pair.label == "yes" else replace(pair, label=IRRELEVANT) for pair in pairs]
     return pairs
-
-
-def all_pairs(item: Item, question: str, text: Text) -> list[Pair]:
-    """Return a pair for each statement of the text, in order."""
-    return list(_pairs(item, question, range(len(text.statements)), text, statement_contexts(text)))
 
 
 def _silent(
@@ -79,7 +81,8 @@ def _silent(
     silent = [number for number in nearness.order(item.text, question) if number not in known]
     count = sampling.nearest_across if item.across else sampling.nearest
     others = silent[count:]
-    return silent[:count] + generator.sample(others, min(sampling.drawn, len(others)))
+    drawn = 0 if item.across else sampling.drawn
+    return silent[:count] + generator.sample(others, min(drawn, len(others)))
 
 
 def _pairs(item: Item, question: str, numbers: Sequence[int], text: Text, contexts: Sequence[str]) -> Iterator[Pair]:
@@ -87,6 +90,6 @@ def _pairs(item: Item, question: str, numbers: Sequence[int], text: Text, contex
         statement = text.statements[number]
         label = item.labels.get(number, IRRELEVANT)
         words = item.spans.get(number)
-        start = statement.find(words) if words else -1
-        span = (start, start + len(words)) if words and start >= 0 else None
+        start = statement.index(words) if words else 0
+        span = (start, start + len(words)) if words else None
         yield Pair(question, contexts[number], statement, label, span)

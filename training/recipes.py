@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-RECIPE_FILE = "recipe.json"
-"""Written beside the weights: the recipe, and what it was given."""
-
 
 @dataclass(frozen=True, slots=True)
 class ReaderRecipe:
@@ -14,6 +11,10 @@ class ReaderRecipe:
 
     Attributes:
         layers: Layers of the base that are kept.
+        adapter_rank: Rank of an adapter that is trained in place of the layers' own weights; 0: the weights themselves.
+        context: What a statement is read in: ``headings`` (office, year, headings, head of the table), ``none``, or
+            ``neighbours`` (headings and the statement before it).
+        labels: ``five``, or ``one``: whether it answers or not.
         rounds: Times that each item is asked.
         share: Share of the items that are trained on, for learning curves.
         rate: Highest learning rate; it rises over the first part and falls linearly.
@@ -29,6 +30,9 @@ class ReaderRecipe:
     """
 
     layers: int = 12
+    adapter_rank: int = 0
+    context: str = "headings"
+    labels: str = "five"
     rounds: int = 1
     share: float = 1.0
     rate: float = 1e-4

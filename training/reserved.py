@@ -1,8 +1,8 @@
-"""Whole questions of gold files over corpora that nothing was trained on, answered by the reader alone."""
+"""Whole questions of gold files, never trained on, answered by the reader alone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,27 +13,29 @@ from numpy.typing import NDArray
 from rag.embedding import Embedder
 from rag.evaluation.gold import GoldQuestion, load_gold
 from rag.evaluation.overlap import touches
+from rag.evidence.retriever import embedded_text
 from rag.evidence.scorer import Passage, Score, Scorer, context_of
-from rag.evidence.statements import Statement, statements_of
+from rag.evidence.statements import statements_of
 from rag.evidence.verdicts import Thresholds, verdict
 from rag.loading import find_files, load_document
 from rag.questions.gazetteer import Gazetteer
 from rag.questions.scope import find_mentions
 from rag.structure import parse_report
 from rag.types import Report, Verdict
-from training.calibrate import strongest
-from training.metrics import area_under_curve, mean_survey_metrics
+from training.metrics import answers, area_under_curve, mean_survey_metrics
 from training.scoring import READ
 
 ROOT = Path(__file__).parent.parent
 SETS = {
-    "surveys": (ROOT / "data/gold/surveys.jsonl", ROOT / "data/reports"),
     "further-3": (ROOT / "data/further/further-3.jsonl", ROOT / "data/further/3/reports"),
     "further-4": (ROOT / "data/further/further-4.jsonl", ROOT / "data/further/4/reports"),
-    "sample": (ROOT / "data/gold/sample.jsonl", ROOT / "data/reports"),
+    "further-5": (ROOT / "data/further/further-5.jsonl", ROOT / "data/further/5/reports"),
     "real reports": (ROOT.parent / "shared/gold/reports.public.jsonl", ROOT.parent / "shared/reports"),
+    "surveys*": (ROOT / "data/gold/surveys.jsonl", ROOT / "data/reports"),
+    "sample*": (ROOT / "data/gold/sample.jsonl", ROOT / "data/reports"),
 }
-"""Gold files and their corpora; the last is passed over where it is not at hand."""
+"""Gold files and their corpora; one that is not at hand is passed over. Of those with a star some of the reports are
+trained on, with other questions."""
 WHOLE = 4
 """A scope of so many reports is read whole."""
 READ_IN_ALL = 60
@@ -44,16 +46,16 @@ SURVEYED = ("survey", "count")
 
 @dataclass(frozen=True)
 class Corpus:
-    """The reports of a folder in statements, each with its vector.
+    """The reports of a folder, each statement with its vector.
 
     Attributes:
         reports: The reports.
-        statements: Of each report, its statements.
+        passages: Of each report, its statements as they are read.
         vectors: Of each report, a unit row for each statement.
     """
 
     reports: tuple[Report, ...]
-    statements: tuple[tuple[Statement, ...], ...]
+    passages: tuple[tuple[Passage, ...], ...]
     vectors: tuple[NDArray[np.float32], ...]
 
     @classmethod
@@ -61,12 +63,9 @@ class Corpus:
         """Read the reports of a folder."""
         documents = (load_document(path, max_bytes=LARGEST_FILE) for path in find_files([folder]))
         reports = tuple(parse_report(document) for document in documents)
-        statements = tuple(statements_of(report) for report in reports)
-        vectors = tuple(
-            embedder.embed_passages([_embedded(report, statement) for statement in of_report])
-            for report, of_report in zip(reports, statements, strict=True)
-        )
-        return cls(reports, statements, vectors)
+        passages = tuple(tuple(passages_of(report)) for report in reports)
+        vectors = tuple(embedder.embed_passages([embedded_text(one) for one in of_report]) for of_report in passages)
+        return cls(reports, passages, vectors)
 
     @cached_property
     def gazetteer(self) -> Gazetteer:
@@ -75,21 +74,15 @@ class Corpus:
 
     def scope(self, question: GoldQuestion) -> list[int]:
         """Return the places of the reports that a question names, or that its filters leave; all if it names none."""
-        named = find_mentions(question.question, self.gazetteer, question.language)
+        asked = " ".join((*question.filters.offices, *question.filters.regions, question.question))
+        named = find_mentions(asked, self.gazetteer, question.language)
         years = question.filters.years or named.years
-        places = [
+        return [
             place
             for place, report in enumerate(self.reports)
             if (not named.offices or (report.meta.office, report.meta.region) in named.offices)
-            and (not question.filters.offices or report.meta.office in question.filters.offices)
+            and (not years or report.meta.year in years)
         ]
-        of_years = [place for place in places if self.reports[place].meta.year in years]
-        return of_years or places
-
-    def passage(self, place: int, number: int) -> Passage:
-        """Return a statement as the reader reads it."""
-        report, statement = self.reports[place].meta, self.statements[place][number]
-        return Passage(statement.text, context_of(report.office, report.year, statement.path, statement.header))
 
 
 def evaluate_set(
@@ -104,7 +97,7 @@ def evaluate_set(
             surveys.append(_survey(question, corpus, scorer, thresholds, vector))
             continue
         ranked = _ranked(question, corpus, scorer, vector)
-        answerable.append((not question.refuse, strongest([score for *_, score in ranked], "yes")))
+        answerable.append((not question.refuse, answers([score for *_, score in ranked])))
         if not question.refuse:
             ranks += _evidence_ranks(question, corpus, ranked)
     found = {depth: [rank is not None and rank < depth for rank in ranks] for depth in (5, 10)}
@@ -128,7 +121,7 @@ def _survey(
         given = Verdict.NOT_MENTIONED
         if place in scope:
             nearest = np.argsort(-(corpus.vectors[place] @ vector), kind="stable")[:READ].tolist()
-            passages = [corpus.passage(place, number) for number in nearest]
+            passages = [corpus.passages[place][number] for number in nearest]
             given = verdict(scorer.score(question.question, passages), thresholds)
         rows.append((given, gold))
     return rows
@@ -145,11 +138,11 @@ def _ranked(
 ) -> list[tuple[int, int, Score]]:
     """Return the statements read, each as (report, statement, score), the most relevant first."""
     scope = corpus.scope(question)
-    read = [(place, number) for place in scope for number in range(len(corpus.statements[place]))]
+    read = [(place, number) for place in scope for number in range(len(corpus.passages[place]))]
     if len(scope) > WHOLE:
         read.sort(key=lambda one: -float(corpus.vectors[one[0]][one[1]] @ vector))
         read = read[:READ_IN_ALL]
-    scores = scorer.score(question.question, [corpus.passage(place, number) for place, number in read])
+    scores = scorer.score(question.question, [corpus.passages[place][number] for place, number in read])
     rows = [(place, number, score) for (place, number), score in zip(read, scores, strict=True)]
     return sorted(rows, key=lambda row: -row[2].relevance)
 
@@ -163,7 +156,7 @@ def _evidence_ranks(
                 rank
                 for rank, (place, number, _) in enumerate(ranked)
                 if corpus.reports[place].meta.source == item.source
-                and touches(corpus.statements[place][number].text, item.quote)
+                and touches(corpus.passages[place][number].text, item.quote)
             ),
             None,
         )
@@ -171,9 +164,10 @@ def _evidence_ranks(
     ]
 
 
-def _embedded(report: Report, statement: Statement) -> str:
-    context = context_of(report.meta.office, report.meta.year, statement.path, statement.header)
-    return f"{context} | {statement.text}"
+def passages_of(report: Report) -> Iterator[Passage]:
+    """Yield the statements of a report as they are read."""
+    for one in statements_of(report):
+        yield Passage(one.text, context_of(report.meta.office, report.meta.year, one.path, one.header))
 
 
 def available() -> Mapping[str, tuple[Path, Path]]:

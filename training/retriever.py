@@ -7,7 +7,6 @@ https://arxiv.org/abs/1705.00652, by ``sentence_transformers``.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -24,12 +23,11 @@ from transformers.trainer_utils import get_last_checkpoint
 from rag.embedding.bundled import unpacked_model
 from rag.embedding.prefixes import E5
 from training.data import Item, Text, data_hash, load_items, load_texts
+from training.model import MATRICES
 from training.negatives import Nearness, passages_to_embed
-from training.recipes import RECIPE_FILE, RetrieverRecipe
+from training.recipes import RetrieverRecipe
+from training.runs import begin_run
 from training.splits import split
-
-TARGETS = ("query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense")
-"""The matrices that are adapted: all of a layer's."""
 
 
 def fit_retriever(recipe: RetrieverRecipe, folder: Path, build: Path) -> None:
@@ -42,12 +40,13 @@ def fit_retriever(recipe: RetrieverRecipe, folder: Path, build: Path) -> None:
     """
     texts, items = load_texts(), load_items()
     trained, _, _ = split(items)
+    begin_run(folder, {"recipe": asdict(recipe), "data": data_hash()})
     nearness = Nearness(texts, trained, build / "nearness.npz")
     rows = list(_triples(trained, texts, nearness, recipe))
     random.Random(recipe.seed).shuffle(rows)
     torch.manual_seed(recipe.seed)
     model = SentenceTransformer(str(unpacked_model()), device=None if torch.cuda.is_available() else "cpu")
-    config = LoraConfig(r=recipe.rank, lora_alpha=2 * recipe.rank, target_modules=list(TARGETS))
+    config = LoraConfig(r=recipe.rank, lora_alpha=2 * recipe.rank, target_modules=list(MATRICES))
     adapted = get_peft_model(model[0].auto_model, config)
     model[0].auto_model = adapted
     trainer = SentenceTransformerTrainer(
@@ -58,8 +57,6 @@ def fit_retriever(recipe: RetrieverRecipe, folder: Path, build: Path) -> None:
     )
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)) if folder.is_dir() else None)
     adapted.save_pretrained(str(folder))
-    about = {"recipe": asdict(recipe), "data": data_hash(), "triples": len(rows)}
-    (folder / RECIPE_FILE).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
 def _triples(

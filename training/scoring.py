@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from rag.evidence.scorer import Passage, Score, Scorer
 from rag.types import Verdict
@@ -23,12 +23,14 @@ class Scored:
         wording: How it was asked.
         read: Numbers of the statements that retrieval hands the reader, nearest first.
         scores: Statement number → score: of those read, and of all labelled ones besides.
+        passages: Statement number → the statement as it was read.
     """
 
     item: Item
     wording: Wording
     read: tuple[int, ...]
     scores: Mapping[int, Score]
+    passages: Mapping[int, Passage] = field(default_factory=dict, repr=False)
 
     @property
     def of_read(self) -> list[Score]:
@@ -60,20 +62,27 @@ def score_items(
     *,
     wordings: int = 3,
     read: int = READ,
+    context: str = "headings",
 ) -> list[Scored]:
-    """Ask each item in its first wordings and return what the scorer makes of its statements."""
-    contexts = {name: statement_contexts(text) for name, text in texts.items()}
+    """Ask each item in its first wordings and return what the scorer makes of its statements.
+
+    Args:
+        scorer: What scores.
+        items: The items.
+        texts: The texts by name.
+        nearness: Orders a text's statements.
+        wordings: Wordings of an item that are asked, at most.
+        read: Statements of a text that are read.
+        context: What statements are read in.
+    """
+    contexts = {name: statement_contexts(text, context) for name, text in texts.items()}
     scored = []
     for item in items:
         text = texts[item.text]
-        for wording in _chosen(item.wordings, wordings):
+        for wording in item.wordings[:wordings]:
             near = nearness.order(item.text, wording.text)[:read]
             numbers = [*near, *(number for number in item.labels if number not in near)]
-            passages = [Passage(text.statements[number], contexts[item.text][number]) for number in numbers]
-            scores = scorer.score(wording.text, passages)
-            scored.append(Scored(item, wording, tuple(near), dict(zip(numbers, scores, strict=True))))
+            passages = {number: Passage(text.statements[number], contexts[item.text][number]) for number in numbers}
+            scores = scorer.score(wording.text, list(passages.values()))
+            scored.append(Scored(item, wording, tuple(near), dict(zip(passages, scores, strict=True)), passages))
     return scored
-
-
-def _chosen(wordings: Sequence[Wording], count: int) -> Sequence[Wording]:
-    return wordings[:count]

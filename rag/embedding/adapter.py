@@ -18,6 +18,8 @@ from rag.errors import EmbeddingError
 FORMAT = "adapter-1"
 HEADER = "adapter"
 DOWN, UP = ".A", ".B"
+READABLE = 0o644
+_WAY_ON = "Get the file again, or train it anew: make reader"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,14 @@ class Adapter:
         Raises:
             EmbeddingError: the adapter changes a matrix that the model does not have, or not in that shape.
         """
-        with safe_open(folder / "model.safetensors", "pt") as file:
-            try:
+        try:
+            with safe_open(folder / "model.safetensors", "pt") as file:
                 return {name: file.get_tensor(name) + up @ down for name, (down, up) in self.factors.items()}
-            except (SafetensorError, RuntimeError) as error:
-                raise EmbeddingError(f"The adapter does not fit the model in {str(folder)!r}: {error}") from error
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise EmbeddingError(
+                f"The adapter cannot be added to the model in {str(folder)!r} ({error}). Delete that folder, it is "
+                "unpacked again; if that does not help, train the adapter anew: make reader"
+            ) from error
 
 
 def write_adapter(adapter: Adapter, path: Path) -> None:
@@ -59,6 +64,7 @@ def write_adapter(adapter: Adapter, path: Path) -> None:
     header = {"format": FORMAT, "base": adapter.base, "data": adapter.data, "recipe": dict(adapter.recipe)}
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path, metadata={HEADER: json.dumps(header, sort_keys=True)})
+    path.chmod(READABLE)
 
 
 def read_adapter(path: Path) -> Adapter:
@@ -77,6 +83,4 @@ def read_adapter(path: Path) -> Adapter:
         factors = {name: (tensors[name + DOWN], tensors[name + UP]) for name in names}
         return Adapter(factors, header["base"], header["data"], header["recipe"])
     except (OSError, SafetensorError, ValueError, KeyError) as error:
-        raise EmbeddingError(
-            f"The adapter {str(path)!r} cannot be used ({error}). Get the file again, or train it anew: make reader"
-        ) from error
+        raise EmbeddingError(f"The adapter {str(path)!r} cannot be used ({error}). {_WAY_ON}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -53,7 +54,7 @@ class BundledEmbedder:
         """Identity stored with an index: the model and the hash of its weights."""
         model = f"{BUNDLED_MODEL}@{weights_hash(weights_path())[:12]}"
         if self._adapter:
-            model += f"+adapter@{weights_hash(self._adapter)[:12]}"
+            model += f"+adapter@{adapter_hash(self._adapter)[:12]}"
         if self._settings.embedding_precision == "int8":
             model += "+int8"  # its vectors are too far from the others' to stand in one store
         return identity(model, self._settings, E5.passage)
@@ -145,4 +146,20 @@ def _load(settings: Settings, cache_dir: Path | None, adapter: Path | None) -> t
         raise EmbeddingError(
             f"The unpacked embedding model in {str(folder)!r} cannot be loaded ({error}). "
             "Delete that folder; it is unpacked again at the next start."
+        ) from error
+
+
+def adapter_hash(path: Path) -> str:
+    """Return the SHA-256 of an adapter's file, in hexadecimal digits.
+
+    Raises:
+        EmbeddingError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise EmbeddingError(
+            f"The adapter {str(path)!r} cannot be read ({error.strerror}). Get the file again, or train it anew: "
+            "make reader"
         ) from error

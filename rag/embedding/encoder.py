@@ -48,6 +48,14 @@ class BertEncoder:
 
     On a CPU a batch is one thread's work, and batches go side by side: threads that share a batch wait for one another
     after each of its hundreds of steps, which on a busy machine takes ten times as long as the steps themselves.
+
+    Args:
+        folder: The model.
+        device: Where it runs.
+        precision: Numbers that matrices are multiplied in.
+        attention: Numbers that attention is computed in.
+        weights: Tensors that take the place of the folder's.
+        layers: Layers that are run, from the first; None: all.
     """
 
     def __init__(
@@ -57,6 +65,7 @@ class BertEncoder:
         precision: torch.dtype,
         attention: torch.dtype,
         weights: Mapping[str, Tensor] | None = None,
+        layers: int | None = None,
     ) -> None:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         self.dimension: int = config["hidden_size"]
@@ -73,8 +82,8 @@ class BertEncoder:
         first_type = tensors["embeddings.token_type_embeddings.weight"][0]
         self._positions = (tensors["embeddings.position_embeddings.weight"] + first_type).to(device)
         self._norm = self._layer_norm(tensors, "embeddings.LayerNorm")
-        layers = 1 + max(map(_layer_number, weights)) if weights else config["num_hidden_layers"]
-        self._layers = [self._layer(tensors, number) for number in range(layers)]
+        count: int = config["num_hidden_layers"] if layers is None else layers
+        self._layers = [self._layer(tensors, number) for number in range(count)]
 
     @property
     def on_cpu(self) -> bool:
@@ -160,9 +169,3 @@ class BertEncoder:
 
     def _layer_norm(self, tensors: dict[str, Tensor], name: str) -> _Norm:
         return tensors[f"{name}.weight"].to(self._device), tensors[f"{name}.bias"].to(self._device)
-
-
-def _layer_number(name: str) -> int:
-    """Return the number of the layer that a tensor belongs to; -1 for one of none."""
-    parts = name.split(".")
-    return int(parts[2]) if parts[:2] == ["encoder", "layer"] else -1

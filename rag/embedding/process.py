@@ -81,7 +81,9 @@ class ModelChild:
 
         Raises:
             ChildDied: it died twice, or was closed.
+            OSError: no process can be started.
             RagError: the child's handler raised it.
+            MemoryError: the child ran out of memory.
         """
         told = _Told(on_progress or (lambda count: None))
         with self._lock:
@@ -148,11 +150,19 @@ class ProcessEmbedder:
         settings: Say which model.
         ranked_lower: Have the operating system rank the child lower than this process.
         child: The child, if it is another's too.
+        here: The embedder that the child has, for questions and its name; None: the one that the settings name.
     """
 
-    def __init__(self, settings: Settings, *, ranked_lower: bool = False, child: ModelChild | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        ranked_lower: bool = False,
+        child: ModelChild | None = None,
+        here: Embedder | None = None,
+    ) -> None:
         self._settings = settings
-        self._here = load_embedder(settings)
+        self._here = here or load_embedder(settings)
         self._child = child or ModelChild(settings, ranked_lower=ranked_lower)
 
     @property
@@ -184,7 +194,7 @@ class ProcessEmbedder:
             return np.empty((0, self.dimension), np.float32)
         try:
             vectors: NDArray[np.float32] = self._child.ask(list(texts), on_progress)
-        except ChildDied as error:
+        except (ChildDied, OSError, MemoryError) as error:
             raise EmbeddingError(
                 f"The process that embeds failed ({error}). Nothing that was in is lost; do it again. If memory ran "
                 f"out, set RAG_EMBEDDING_BATCH below {self._settings.embedding_batch}."
@@ -223,12 +233,14 @@ class _Told:
             self._report(more)
 
 
-def embedding_handler(setup: _Setup) -> Callable[[list[str], Tell], NDArray[np.float32]]:
+def embedding_handler(
+    setup: _Setup, load: Callable[[Settings], Embedder] = load_embedder
+) -> Callable[[list[str], Tell], NDArray[np.float32]]:
     """Return what embeds a list of texts in a child, its model loaded."""
     settings, ranked_lower = setup
     if ranked_lower and hasattr(os, "nice"):
         os.nice(_NICE)
-    embedder: Embedder = load_embedder(settings)
+    embedder = load(settings)
     with suppress(RagError):  # it is told when passages are to be embedded
         embedder.embed_passages(["。"])  # loads the model
     return lambda texts, tell: embedder.embed_passages(texts, tell)

@@ -19,11 +19,16 @@ KEPT = 2_000_000
 _BUSY_SECONDS = 5.0
 _KEY_BYTES = 16
 _SCORE = struct.Struct("<5fII")
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS questions (key BLOB PRIMARY KEY, asked INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS scores (
+_LAYOUT = 1
+"""Raised when the tables or what stands in them change."""
+_SCHEMA = f"""
+DROP TABLE IF EXISTS questions;
+DROP TABLE IF EXISTS scores;
+CREATE TABLE questions (key BLOB PRIMARY KEY, asked INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE scores (
     question BLOB NOT NULL, passage BLOB NOT NULL, score BLOB NOT NULL, PRIMARY KEY (question, passage)
 ) WITHOUT ROWID;
+PRAGMA user_version = {_LAYOUT};
 """
 Result = TypeVar("Result")
 
@@ -46,18 +51,22 @@ class ScoreCache:
     def get(self, question: bytes) -> dict[bytes, Score]:
         """Return all scores kept for a question, by statement."""
         sql = "SELECT passage, score FROM scores WHERE question = ?"
-        rows = self._run(lambda connection: connection.execute(sql, (question,)).fetchall())
-        return {passage: _unpack(score) for passage, score in rows or ()}
+
+        def read(connection: sqlite3.Connection) -> dict[bytes, Score]:
+            return {passage: _unpack(score) for passage, score in connection.execute(sql, (question,))}
+
+        return self._run(read) or {}
 
     def put(self, question: bytes, scores: dict[bytes, Score]) -> None:
-        """Keep scores of a question's statements."""
+        """Keep scores of a question's statements; without any, note that the question was asked again."""
         asked = "INSERT OR REPLACE INTO questions SELECT ?, coalesce(max(asked), 0) + 1 FROM questions"
         rows = [(question, passage, _pack(score)) for passage, score in scores.items()]
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute(asked, (question,))
-            connection.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", rows)
-            self._drop_oldest(connection)
+            if rows:
+                connection.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", rows)
+                self._drop_oldest(connection)
 
         self._run(write)
 
@@ -72,21 +81,22 @@ class ScoreCache:
     def _run(self, work: Callable[[sqlite3.Connection], Result]) -> Result | None:
         """Do something in one transaction; None after a fault, of which a log tells once.
 
-        A file that is no database is begun anew.
+        A file that is no database, or of another layout, is begun anew.
         """
         try:
             with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as connection, connection:
-                connection.executescript(_SCHEMA)
+                if connection.execute("PRAGMA user_version").fetchone()[0] != _LAYOUT:
+                    connection.executescript(_SCHEMA)
                 return work(connection)
         except sqlite3.OperationalError as error:  # locked, read-only, disk full
             self._warn(error)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, struct.error) as error:
             self._warn(error)
             with suppress(OSError):
                 self._path.unlink()
         return None
 
-    def _warn(self, error: sqlite3.Error) -> None:
+    def _warn(self, error: Exception) -> None:
         if not self._warned:
             self._warned = True
             _log.warning("Scores cannot be kept in %s (%s); answers are right, asked again as slow.", self._path, error)
@@ -113,7 +123,7 @@ class CachedScorer:
         """Return a score for each passage, in order.
 
         Raises:
-            ScoringError: the scorer cannot be loaded or run, and the cache lacks a score.
+            ScoringError: the scorer's weights are gone, or it cannot be run and the cache lacks a score.
         """
         asked = _key(self.name, question)
         keys = [_key(passage.context, passage.text) for passage in passages]
@@ -121,11 +131,10 @@ class CachedScorer:
         missing = {key: passage for key, passage in zip(keys, passages, strict=True) if key not in known}
         if on_progress and len(missing) < len(passages):
             on_progress(len(passages) - len(missing))
-        if missing:
-            found = self._scorer.score(question, list(missing.values()), on_progress)
-            fresh = dict(zip(missing, found, strict=True))
-            self._cache.put(asked, fresh)
-            known |= fresh
+        found = self._scorer.score(question, list(missing.values()), on_progress)
+        fresh = dict(zip(missing, found, strict=True))
+        self._cache.put(asked, fresh)
+        known |= fresh
         return [known[key] for key in keys]
 
 

@@ -1,4 +1,8 @@
-"""Scoring in the child process that embeds: ``python -m rag.evidence.process`` holds the base once for both."""
+"""Scoring in the child process that embeds statements: ``python -m rag.evidence.process`` does both.
+
+One after the other: a question waits for the embedding under way. Who takes in files while people ask has an embedding
+process of its own for that (``rag.embedding.process``).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,9 @@ from rag.child_process import ChildDied, Tell, serve
 from rag.embedding.process import ModelChild, ProcessEmbedder, embedding_handler
 from rag.errors import ScoringError
 from rag.evidence.reader import Reader
+from rag.evidence.retriever import load_retriever
 from rag.evidence.scorer import Passage, Progress, Score
+from rag.evidence.verdicts import Thresholds
 from rag.settings import Settings
 
 _Request = list[str] | tuple[str, list[Passage]]
@@ -30,13 +36,18 @@ class ProcessReader:
         self._settings = settings
         self._here = Reader(settings)  # names the weights; it never loads them
         self._child = ModelChild(settings, ranked_lower=ranked_lower, module="rag.evidence.process")
-        self.embedder = ProcessEmbedder(settings, child=self._child)
-        """Embeds passages in the same child."""
+        self.embedder = ProcessEmbedder(settings, child=self._child, here=load_retriever(settings))
+        """Embeds statements in the same child, as the retriever does."""
 
     @property
     def name(self) -> str:
         """Identity stored with a score."""
         return self._here.name
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Probabilities from which a verdict is given."""
+        return self._here.thresholds
 
     @property
     def child_pid(self) -> int | None:
@@ -53,7 +64,7 @@ class ProcessReader:
             return []
         try:
             scores: list[Score] = self._child.ask((question, list(passages)), on_progress)
-        except ChildDied as error:
+        except (ChildDied, OSError, MemoryError) as error:
             raise ScoringError(
                 f"The process that reads statements failed ({error}). Ask again; if memory ran out, set "
                 f"RAG_EMBEDDING_BATCH below {self._settings.embedding_batch}, or RAG_READER to 'none'."
@@ -66,7 +77,7 @@ class ProcessReader:
 
 
 def _handler(setup: tuple[Settings, bool]) -> Callable[[_Request, Tell], NDArray[np.float32] | list[Score]]:
-    embed = embedding_handler(setup)
+    embed = embedding_handler(setup, load_retriever)
     reader = Reader(setup[0])
 
     def answer(request: _Request, tell: Tell) -> NDArray[np.float32] | list[Score]:

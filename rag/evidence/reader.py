@@ -6,8 +6,10 @@ How it was trained and what it can do: ``training/MODEL_CARD.md``.
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,11 +29,14 @@ if TYPE_CHECKING:
     from rag.evidence.reader_model import ReaderEncoder
 
 WEIGHTS = Path(__file__).parent / "weights" / "reader.safetensors"
+VERSION = 1
+"""Raised when this program makes other scores of the same weights, so that kept ones are not taken for its own."""
 LONGEST_SPAN = 48
-"""Most tokens of an answering span; chosen: 99% of the training data's are shorter."""
+"""Most tokens of an answering span; chosen: longer than all but 1% of those in the training data."""
 _BATCH_TOKENS = 2048
-"""Most tokens in a batch: measured, more gains nothing in speed on a CPU (benchmarks/reader_speed.py)."""
+"""Most tokens in a batch on a CPU; chosen: its activations stay near the processor."""
 _GPU_BATCH_TOKENS = 32_768
+_log = logging.getLogger(__name__)
 
 
 class Reader:
@@ -51,54 +56,70 @@ class Reader:
 
     @cached_property
     def name(self) -> str:
-        """Identity stored with a score: the hash of the weights."""
-        try:
-            with self._path.open("rb") as file:
-                return f"reader@{hashlib.file_digest(file, 'sha256').hexdigest()[:12]}"
-        except OSError as error:
-            raise ScoringError(
-                f"The reader's weights {str(self._path)!r} cannot be read ({error.strerror}). Set RAG_READER to a "
-                f"reader's file, or to {BUNDLED_READER!r}."
-            ) from error
+        """Identity stored with a score: the hash of the weights, and whatever else a score depends on."""
+        numbers = "+int8" if self._settings.embedding_precision == "int8" else ""
+        return f"reader-{VERSION}@{file_hash(self._path)[:12]}{numbers}"
 
-    @property
+    @cached_property
     def thresholds(self) -> Thresholds:
-        """Probabilities from which a verdict is given, as fitted for these weights."""
-        _, encoder = self._load()
-        return encoder.thresholds
+        """Probabilities from which a verdict is given, as fitted for these weights; read without loading them.
+
+        Raises:
+            ScoringError: the weights cannot be read.
+        """
+        from rag.evidence.reader_file import read_header
+
+        return read_header(self._path).thresholds
 
     def score(self, question: str, passages: Sequence[Passage], on_progress: Progress | None = None) -> list[Score]:
-        """Return a score for each passage, in order.
+        """Return a score for each passage, in order. What memory does not suffice for at once is read one by one.
 
         Raises:
             ScoringError: the weights cannot be loaded or run.
         """
         if not passages:
             return []
-        pairs, encoder = self._load()
+        pairs, _ = self._load()
         asked = printable_unicode(question)
-        encoded = pairs.encode(
-            [
-                (asked, Passage(printable_unicode(passage.text), printable_unicode(passage.context)))
-                for passage in passages
-            ]
-        )
-        budget = _BATCH_TOKENS if encoder.on_cpu else _GPU_BATCH_TOKENS
-        batches = length_batches([len(pair.ids) for pair in encoded], self._settings.embedding_batch, budget)
-        scores: list[Score | None] = [None] * len(passages)
+        printable = [Passage(printable_unicode(one.text), printable_unicode(one.context)) for one in passages]
+        encoded = pairs.encode([(asked, passage) for passage in printable])
+        scores: dict[int, Score] = {}
         try:
-            results = encoder.run([[encoded[number] for number in batch] for batch in batches])
-            for batch, (labels, spans) in zip(batches, results, strict=True):
+            self._run(encoded, printable, scores, self._settings.embedding_batch, on_progress)
+        except ScoringError as error:
+            if self._settings.embedding_batch == 1:
+                raise
+            _log.warning("%s The rest is read one by one.", error)
+            self._run(encoded, printable, scores, 1, on_progress)
+        return [scores[number] for number in range(len(passages))]
+
+    def _run(
+        self,
+        encoded: Sequence[EncodedPassage],
+        passages: Sequence[Passage],
+        scores: dict[int, Score],
+        size: int,
+        on_progress: Progress | None,
+    ) -> None:
+        """Score the pairs that have no score yet, in batches of a size at most."""
+        _, encoder = self._load()
+        waiting = [number for number in range(len(encoded)) if number not in scores]
+        budget = _BATCH_TOKENS if encoder.on_cpu else _GPU_BATCH_TOKENS
+        lengths = [len(encoded[number].ids) for number in waiting]
+        batches = [[waiting[place] for place in batch] for batch in length_batches(lengths, size, budget)]
+        with closing(encoder.run([[encoded[number] for number in batch] for batch in batches])) as results:
+            for batch in batches:
+                try:
+                    labels, spans = next(results)
+                except (RuntimeError, MemoryError) as error:  # torch raises RuntimeError when memory runs out
+                    raise ScoringError(
+                        f"The reader failed: {error}. If memory ran out, set RAG_EMBEDDING_BATCH below {size} or "
+                        "RAG_EMBEDDING_DEVICE to 'cpu'."
+                    ) from error
                 for row, number in enumerate(batch):
                     scores[number] = _score(labels[row], spans[row], encoded[number], passages[number].text)
                 if on_progress:
                     on_progress(len(batch))
-        except (RuntimeError, MemoryError) as error:  # torch raises RuntimeError when memory runs out
-            raise ScoringError(
-                f"The reader failed: {error}. If memory ran out, set RAG_EMBEDDING_BATCH below "
-                f"{self._settings.embedding_batch} or RAG_EMBEDDING_DEVICE to 'cpu'."
-            ) from error
-        return [score for score in scores if score is not None]
 
     def _load(self) -> tuple[PairEncoder, ReaderEncoder]:
         if self._loaded is None:
@@ -110,10 +131,12 @@ class Reader:
         from tokenizers import Tokenizer
 
         from rag.evidence.encoding import PairEncoder
+        from rag.evidence.reader_file import read_reader_file
         from rag.evidence.reader_model import ReaderEncoder
-        from rag.evidence.weights import read_reader_file
 
-        file = read_reader_file(self._path)
+        name, file = self.name, read_reader_file(self._path)
+        if file_hash(self._path)[:12] not in name:
+            raise ScoringError(f"The reader's weights {str(self._path)!r} were replaced meanwhile. Start again.")
         try:
             base = weights_hash(weights_path())
             folder = unpacked_model(self._cache_dir)
@@ -121,20 +144,36 @@ class Reader:
             precision = choose_precision(self._settings.embedding_precision, device)
         except EmbeddingError as error:
             raise ScoringError(f"The reader's base cannot be loaded. {error}") from error
-        if file.base != base:
+        if file.header.base != base:
             raise ScoringError(
-                f"The reader {str(self._path)!r} goes on the base {file.base[:12]}, and {base[:12]} is installed. "
+                f"The reader {str(self._path)!r} goes on base {file.header.base[:12]}, and {base[:12]} is installed. "
                 "Install the base's version with: pip install -r requirements.txt, or train it anew: make reader"
             )
         try:
             tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             encoder = ReaderEncoder(file, folder, device, precision, choose_attention(precision, device))
-        except (KeyError, RuntimeError, MemoryError) as error:
+        except Exception as error:  # tokenizers raises bare Exception, safetensors and torch their own kinds
             raise ScoringError(
-                f"The reader {str(self._path)!r} cannot be loaded ({error!r}). Get the file again, or set RAG_READER "
-                "to another reader's file or to 'none'."
+                f"The reader {str(self._path)!r} cannot be loaded on the model in {str(folder)!r} ({error!r}). Delete "
+                "that folder, it is unpacked again; if that does not help, set RAG_READER to another file or to 'none'."
             ) from error
         return PairEncoder(tokenizer), encoder
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a reader's file, in hexadecimal digits.
+
+    Raises:
+        ScoringError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ScoringError(
+            f"The reader's weights {str(path)!r} cannot be read ({error.strerror}). Set RAG_READER to a reader's file, "
+            f"or to {BUNDLED_READER!r}."
+        ) from error
 
 
 def _score(labels: Tensor, spans: Tensor, encoded: EncodedPassage, text: str) -> Score:
@@ -149,8 +188,10 @@ def _score(labels: Tensor, spans: Tensor, encoded: EncodedPassage, text: str) ->
     first, last = encoded.readable
     whole = (0, len(text))
     span = _best_span(spans[first:last]) if last > first else None
-    characters = encoded.characters_of(first + span[0], first + span[1]) if span else whole
-    return Score.of(labels.tolist(), characters if characters[0] < characters[1] else whole)
+    start, end = encoded.characters_of(first + span[0], first + span[1]) if span else whole
+    words = text[start:end]
+    start, end = start + len(words) - len(words.lstrip()), end - len(words) + len(words.rstrip())
+    return Score.of(labels.tolist(), (start, end) if start < end else whole)
 
 
 def _best_span(logits: Tensor) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import torch
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from rag.embedding.encoder import BertEncoder
 from rag.evidence.encoding import EncodedPassage
-from rag.evidence.weights import ReaderFile
+from rag.evidence.reader_file import ReaderFile, layers_of
 
 _HEADS = ("label.weight", "label.bias", "span.weight", "span.bias")
 
@@ -23,7 +23,7 @@ class ReaderEncoder:
     """The encoder and the heads, on a device.
 
     Args:
-        file: Weights and thresholds.
+        file: The weights.
         folder: The unpacked base, whose word embeddings it shares.
         device: Where it runs.
         precision: Numbers that matrices are multiplied in.
@@ -33,10 +33,9 @@ class ReaderEncoder:
     def __init__(
         self, file: ReaderFile, folder: Path, device: torch.device, precision: torch.dtype, attention: torch.dtype
     ) -> None:
-        self.thresholds = file.thresholds
         heads = {name: file.tensors[name].to(device) for name in _HEADS}
         body = {name: tensor for name, tensor in file.tensors.items() if name not in _HEADS}
-        self._encoder = BertEncoder(folder, device, precision, attention, body)
+        self._encoder = BertEncoder(folder, device, precision, attention, body, layers_of(body))
         self._label = heads["label.weight"], heads["label.bias"]
         self._span = heads["span.weight"], heads["span.bias"]
 
@@ -45,7 +44,7 @@ class ReaderEncoder:
         """True if it runs on the CPU."""
         return self._encoder.on_cpu
 
-    def run(self, batches: Sequence[Sequence[EncodedPassage]]) -> Iterator[Outputs]:
+    def run(self, batches: Sequence[Sequence[EncodedPassage]]) -> Generator[Outputs, None, None]:
         """Yield the outputs for each batch of pairs, in order."""
         return self._encoder.map_batches(self._outputs, [[pair.ids for pair in batch] for batch in batches])
 

@@ -24,13 +24,17 @@ class Thresholds:
     review: float
 
 
+def strongest(scores: Sequence[Score], label: str) -> float:
+    """Return the highest probability of a label among scores; 0 without any."""
+    return max((getattr(score, label) for score in scores), default=0.0)
+
+
 def verdict(scores: Sequence[Score], thresholds: Thresholds) -> Verdict:
     """Return what a report says, by the strongest of its statements. Without any it says nothing.
 
-    A plan is no deed: it makes no verdict, and is not in doubt either.
+    A plan is no deed, so it makes no verdict.
     """
-    yes = max((score.yes for score in scores), default=0.0)
-    no = max((score.no for score in scores), default=0.0)
+    yes, no = strongest(scores, "yes"), strongest(scores, "no")
     if yes >= thresholds.yes and no >= thresholds.no:
         return Verdict.MIXED
     if yes >= thresholds.yes:
@@ -42,8 +46,7 @@ def verdict(scores: Sequence[Score], thresholds: Thresholds) -> Verdict:
 
 def confidence(scores: Sequence[Score], given: Verdict) -> float:
     """Return the probability that the strongest statement speaks for the verdict given."""
-    yes = max((score.yes for score in scores), default=0.0)
-    no = max((score.no for score in scores), default=0.0)
+    yes, no = strongest(scores, "yes"), strongest(scores, "no")
     match given:
         case Verdict.YES:
             return yes
