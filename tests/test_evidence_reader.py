@@ -9,11 +9,12 @@ import psutil
 import pytest
 
 from rag.embedding.bundled import weights_hash, weights_path
+from rag.embedding.bundled_embedder import adapter_hash
 from rag.errors import ScoringError
 from rag.evidence import RETRIEVER, Passage, Reader, Score, load_retriever, load_scorer, verdict
 from rag.evidence.process import ProcessReader
 from rag.evidence.reader import WEIGHTS
-from rag.evidence.reader_file import read_reader_file
+from rag.evidence.reader_file import read_header
 from rag.settings import Settings
 from rag.types import Verdict
 
@@ -93,8 +94,9 @@ def test_odd_texts_are_read(reader):
 
 def test_the_weights_are_small_and_say_where_they_come_from():
     assert WEIGHTS.stat().st_size + RETRIEVER.stat().st_size <= LARGEST
-    file = read_reader_file(WEIGHTS)
-    assert file.base == weights_hash(weights_path()) and len(file.data) == 64
+    header = read_header(WEIGHTS)
+    assert header.base == weights_hash(weights_path()) and header.retriever == adapter_hash(RETRIEVER)
+    assert len(header.data) == 64 and header.recipe["layers"] == 12
 
 
 def test_progress_adds_up(reader):

@@ -76,13 +76,15 @@ def score_items(
         context: What statements are read in.
     """
     contexts = {name: statement_contexts(text, context) for name, text in texts.items()}
-    scored = []
-    for item in items:
-        text = texts[item.text]
-        for wording in item.wordings[:wordings]:
-            near = nearness.order(item.text, wording.text)[:read]
-            numbers = [*near, *(number for number in item.labels if number not in near)]
-            passages = {number: Passage(text.statements[number], contexts[item.text][number]) for number in numbers}
-            scores = scorer.score(wording.text, list(passages.values()))
-            scored.append(Scored(item, wording, tuple(near), dict(zip(passages, scores, strict=True)), passages))
-    return scored
+
+    def ask(item: Item, wording: Wording) -> Scored:
+        near = nearness.order(item.text, wording.text)[:read]
+        numbers = [*near, *(number for number in item.labels if number not in near)]
+        statements = texts[item.text].statements
+        passages = {number: Passage(statements[number], contexts[item.text][number]) for number in numbers}
+        scores = scorer.score(wording.text, list(passages.values()))
+        return Scored(item, wording, tuple(near), dict(zip(passages, scores, strict=True)), passages)
+
+    asked = [(item, wording) for item in items for wording in item.wordings[:wordings]]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # a question's statements are one thread's work
+        return list(pool.map(ask, *zip(*asked, strict=True))) if asked else []

@@ -36,6 +36,8 @@ class ReaderEncoder:
         heads = {name: file.tensors[name].to(device) for name in _HEADS}
         body = {name: tensor for name, tensor in file.tensors.items() if name not in _HEADS}
         self._encoder = BertEncoder(folder, device, precision, attention, body, layers_of(body))
+        if (width := heads["label.weight"].shape[1]) != self._encoder.dimension:
+            raise ValueError(f"it is {width} wide, and the model {self._encoder.dimension}")
         self._label = heads["label.weight"], heads["label.bias"]
         self._span = heads["span.weight"], heads["span.bias"]
 
