@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -114,17 +115,17 @@ def _survey(
     question: GoldQuestion, corpus: Corpus, scorer: Scorer, thresholds: Thresholds, vector: NDArray[np.float32]
 ) -> list[tuple[Verdict, Verdict]]:
     """Return for each report in scope, or that the gold names, the verdict given and the gold verdict."""
-    scope = set(corpus.scope(question))
-    rows = []
-    for place, report in enumerate(corpus.reports):
-        gold = _gold(question, report.meta.source)
-        given = Verdict.NOT_MENTIONED
-        if place in scope:
-            nearest = np.argsort(-(corpus.vectors[place] @ vector), kind="stable")[:READ].tolist()
-            passages = [corpus.passages[place][number] for number in nearest]
-            given = verdict(scorer.score(question.question, passages), thresholds)
-        rows.append((given, gold))
-    return rows
+    nearest = {
+        place: np.argsort(-(corpus.vectors[place] @ vector), kind="stable")[:READ].tolist()
+        for place in corpus.scope(question)
+    }
+    passages = [corpus.passages[place][number] for place, numbers in nearest.items() for number in numbers]
+    scores = iter(scorer.score(question.question, passages))
+    given = {place: verdict(list(islice(scores, len(numbers))), thresholds) for place, numbers in nearest.items()}
+    return [
+        (given.get(place, Verdict.NOT_MENTIONED), _gold(question, report.meta.source))
+        for place, report in enumerate(corpus.reports)
+    ]
 
 
 def _gold(question: GoldQuestion, source: str) -> Verdict:
