@@ -69,8 +69,8 @@ class ReaderModel(nn.Module):
     def standardise(self, batches: Iterable[dict[str, Tensor]]) -> None:
         """Have the label's head see means of zero and deviations of one, as they are before training.
 
-        The base was trained by cosines: pairs share a common vector 3.9 long, from which a dimension deviates by 0.07. A
-        head on them as they are learns how frequent the labels are and little more (docs/decisions/0018-reader.md).
+        The base was trained by cosines: pairs share a common vector 3.9 long, from which a dimension deviates by 0.07.
+        A head on them as they are learns how frequent the labels are, and little more (docs/decisions/0018-reader.md).
         """
         self.eval()
         pooled = torch.cat([self._pooled(self._states(batch), batch["attention_mask"]) for batch in batches])
