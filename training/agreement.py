@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sklearn.metrics import cohen_kappa_score
 
-from training.data import DATA, LABELLED, Text
+from training.data import DATA, LABELLED, Text, read_jsonl
 
 DECIDING = ("yes", "no", "planned")
 OTHER = "other"
@@ -21,11 +20,7 @@ def agreement(texts: Mapping[str, Text], folder: Path = DATA) -> dict[str, float
     Returns:
         Over the five labels; over yes, no, planned and all else; and how many questions and statements there are.
     """
-    records = [
-        json.loads(line)
-        for path in sorted((folder / "second").glob("*.jsonl"))
-        for line in path.read_text(encoding="utf-8").splitlines()
-    ]
+    records = [record for path in sorted((folder / "second").glob("*.jsonl")) for record in read_jsonl(path)]
     rows: list[tuple[str, str]] = []
     for record in records:
         first, second = _labels(record["first"]), _labels(record["second"])

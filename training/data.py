@@ -113,6 +113,11 @@ def load_items(folder: Path = DATA) -> list[Item]:
     return items
 
 
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    """Return the objects of a JSON Lines file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 def data_hash(folder: Path = DATA) -> str:
     """Return the SHA-256 of all files that are trained on, in the order of their names."""
     digest = hashlib.sha256()

@@ -6,7 +6,6 @@ question or two for each passage.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,12 @@ from rag.embedding import Embedder
 from rag.embedding.bundled_embedder import BundledEmbedder
 from rag.evidence import load_retriever
 from rag.settings import Settings
-from training.data import DATA
+from training.data import DATA, read_jsonl
 
 
 def general_metrics(settings: Settings, folder: Path = DATA) -> dict[str, float | None]:
     """Return how often the right passage comes first, by the base and with the adapter, in Chinese and in English."""
-    passages, questions = (_read(folder / "general" / f"{name}.jsonl") for name in ("passages", "questions"))
+    passages, questions = (read_jsonl(folder / "general" / f"{name}.jsonl") for name in ("passages", "questions"))
     metrics: dict[str, float | None] = {}
     for name, embedder in (("base", BundledEmbedder(settings)), ("with adapter", load_retriever(settings))):
         vectors = embedder.embed_passages([passage["text"] for passage in passages])
@@ -44,7 +43,3 @@ def _first(
         for question in questions
     ]
     return float(np.mean(found))
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

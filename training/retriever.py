@@ -65,12 +65,12 @@ def _triples(
     """Yield a question, a statement that says something to it, and a silent one of the same text."""
     generator = random.Random(recipe.seed)
     passages = {name: passages_to_embed(text) for name, text in texts.items()}
-    for turn in range(recipe.rounds):
+    for _ in range(recipe.rounds):
         for item in items:
             telling = [number for number, label in item.labels.items() if label in ("yes", "no", "planned")]
             if not telling:
                 continue
-            question = item.wordings[(turn + generator.randrange(len(item.wordings))) % len(item.wordings)].text
+            question = generator.choice(item.wordings).text
             known = item.labels.keys() | item.unsure
             silent = [number for number in nearness.order(item.text, question) if number not in known][: recipe.hard]
             if silent:

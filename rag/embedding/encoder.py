@@ -90,11 +90,10 @@ class BertEncoder:
         """True if it runs on the CPU."""
         return self._device.type == "cpu"
 
+    @torch.inference_mode()
     def encode(self, batch: Sequence[Sequence[int]]) -> Tensor:
         """Return a unit row for each list of token ids, shape (batch, dimension), float32 on the CPU."""
-        if self.on_cpu:
-            torch.set_num_threads(1)  # of this thread, and of those that begin later
-        return self._forward(batch)
+        return functional.normalize(torch.stack([text.mean(0) for text in self.states(batch)]), dim=1).cpu()
 
     def encode_all(self, batches: Sequence[Sequence[Sequence[int]]]) -> Generator[Tensor, None, None]:
         """Yield what ``encode`` returns for each batch, in order, with several under way."""
@@ -103,26 +102,18 @@ class BertEncoder:
     def map_batches(
         self, compute: Callable[[Sequence[Sequence[int]]], Result], batches: Sequence[Sequence[Sequence[int]]]
     ) -> Generator[Result, None, None]:
-        """Yield what a function of a batch returns for each, in order; on a CPU a batch is one thread's work."""
-
-        def compute_alone(batch: Sequence[Sequence[int]]) -> Result:
-            if self.on_cpu:
-                torch.set_num_threads(1)  # of this thread, and of those that begin later
-            return compute(batch)
-
+        """Yield what a function of a batch returns for each, in order, with several under way."""
         if len(batches) == 1 or self._at_once == 1:
-            yield from map(compute_alone, batches)
+            yield from map(compute, batches)
             return
         with ThreadPoolExecutor(self._at_once) as pool:
-            yield from pool.map(compute_alone, batches)
-
-    @torch.inference_mode()
-    def _forward(self, batch: Sequence[Sequence[int]]) -> Tensor:
-        return functional.normalize(torch.stack([text.mean(0) for text in self.states(batch)]), dim=1).cpu()
+            yield from pool.map(compute, batches)
 
     @torch.inference_mode()
     def states(self, batch: Sequence[Sequence[int]]) -> tuple[Tensor, ...]:
         """Return for each list of token ids the last layer's states, shape (tokens, dimension), float32."""
+        if self.on_cpu:
+            torch.set_num_threads(1)  # of this thread, and of those that begin later
         lengths = [len(ids) for ids in batch]
         tokens = torch.tensor([token for ids in batch for token in ids], device=self._device)
         positions = torch.cat([torch.arange(length) for length in lengths]).to(self._device)

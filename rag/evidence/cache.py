@@ -11,7 +11,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from rag.evidence.scorer import Passage, Progress, Score, Scorer
+from rag.embedding.embedder import Progress
+from rag.evidence.scorer import Passage, Score, Scorer
 
 FILE = "scores.sqlite"
 KEPT = 2_000_000

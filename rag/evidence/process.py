@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.child_process import ChildDied, Tell, serve
+from rag.embedding.embedder import Progress
 from rag.embedding.process import ModelChild, ProcessEmbedder, embedding_handler
 from rag.errors import ScoringError
 from rag.evidence.reader import Reader
 from rag.evidence.retriever import load_retriever
-from rag.evidence.scorer import Passage, Progress, Score
+from rag.evidence.scorer import Passage, Score
 from rag.evidence.verdicts import Thresholds
 from rag.settings import Settings
 

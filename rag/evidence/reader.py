@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 from rag.embedding.batching import length_batches, printable_unicode
 from rag.embedding.bundled import unpacked_model, weights_hash, weights_path
 from rag.embedding.device import choose_attention, choose_device, choose_precision
+from rag.embedding.embedder import Progress
 from rag.errors import EmbeddingError, ScoringError
-from rag.evidence.scorer import Passage, Progress, Score
+from rag.evidence.scorer import Passage, Score
 from rag.evidence.verdicts import Thresholds
 from rag.settings import BUNDLED_READER, Settings
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
+
+from rag.embedding.embedder import Progress
 
 LABELS = ("irrelevant", "near", "yes", "no", "planned")
 """What a statement may be to a question, in the order of the outputs; training/LABELS.md says what each means."""
@@ -12,9 +14,6 @@ LABELS = ("irrelevant", "near", "yes", "no", "planned")
 HEADING_CHARACTERS = 20
 """Chosen: a longer heading seldom says more about what stands under it."""
 HEADINGS_JOINED = " > "
-
-Progress = Callable[[int], None]
-"""Called with the number of statements scored since it was last called."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rag.evidence.scorer import LABELS, Passage, Progress, Score
+from rag.embedding.embedder import Progress
+from rag.evidence.scorer import LABELS, Passage, Score
 
 CERTAIN = 0.96
 """Probability of the label it is told; the others share the rest."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rag.structure.sentences import split_sentences
+from rag.structure.sentences import statement_spans
 from rag.tables import with_headers
 from rag.types import Paragraph, ParagraphKind, Report
 
@@ -40,19 +39,8 @@ def statements_of(report: Report) -> tuple[Statement, ...]:
         Statement(paragraph.number, start, end, paragraph.text[start:end], _path(paragraph), _header(paragraph, header))
         for paragraph, header in with_headers(report.paragraphs)
         if paragraph.kind in STATED_IN
-        for start, end in _spans(paragraph)
+        for start, end in statement_spans(paragraph.text, whole=paragraph.kind == "table_row")
     )
-
-
-def _spans(paragraph: Paragraph) -> Iterator[tuple[int, int]]:
-    """Yield where the statements of a paragraph stand, without surrounding white space."""
-    text = paragraph.text
-    for start, end in [(0, len(text))] if paragraph.kind == "table_row" else split_sentences(text):
-        sentence = text[start:end]
-        start += len(sentence) - len(sentence.lstrip())
-        end -= len(sentence) - len(sentence.rstrip())
-        if start < end:
-            yield start, end
 
 
 def _path(paragraph: Paragraph) -> tuple[str, ...]:

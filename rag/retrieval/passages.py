@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from rag import lexicon
 from rag.figures import Figure, parse_figures, states_figure
 from rag.folding import fold
-from rag.structure.sentences import split_sentences
+from rag.structure.sentences import statement_spans
 from rag.tables import cell_figures, with_headers
 from rag.types import Paragraph, ReportMeta
 
@@ -104,24 +104,8 @@ class Passage:
         """Its sentences in order, without surrounding white space."""
         if self.known_sentences is not None:
             return tuple(Sentence(self, *known) for known in self.known_sentences)
-        spans = _sentence_spans(self.paragraph.text, self.folded, self.header)
+        spans = statement_spans(self.paragraph.text, self.folded, whole=bool(self.header))
         return tuple(Sentence(self, start, end) for start, end in spans)
-
-
-def _sentence_spans(text: str, folded: str, header: str) -> Iterator[tuple[int, int]]:
-    """Yield where the sentences of a paragraph begin and end, without surrounding white space.
-
-    Args:
-        text: The paragraph.
-        folded: The same, folded.
-        header: For a table row, which is one statement, the table's first row; else empty.
-    """
-    for start, end in [(0, len(text))] if header else split_sentences(text, folded):
-        sentence = text[start:end]
-        start += len(sentence) - len(sentence.lstrip())
-        end -= len(sentence) - len(sentence.rstrip())
-        if start < end:
-            yield start, end
 
 
 @lru_cache(maxsize=20_000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Iterator
 
 from rag.folding import fold
 from rag.lexicon import load
@@ -46,6 +47,22 @@ def split_sentences(text: str, folded: str | None = None) -> list[tuple[int, int
     cuts = {cut for cut in _ends(text) if is_free(cut)} | {cut for cut in items if is_free(cut)}
     borders = [0, *sorted(cut for cut in cuts if 0 < cut < len(text)), len(text)]
     return [(start, end) for start, end in zip(borders, borders[1:], strict=False) if end > start]
+
+
+def statement_spans(text: str, folded: str | None = None, *, whole: bool = False) -> Iterator[tuple[int, int]]:
+    """Yield where the statements of a paragraph stand, without surrounding white space.
+
+    Args:
+        text: The paragraph.
+        folded: The same, folded, where that is known already.
+        whole: It is one statement, as a table row is.
+    """
+    for start, end in [(0, len(text))] if whole else split_sentences(text, folded):
+        sentence = text[start:end]
+        start += len(sentence) - len(sentence.lstrip())
+        end -= len(sentence) - len(sentence.rstrip())
+        if start < end:
+            yield start, end
 
 
 def begins_item(sentence: str) -> bool:
