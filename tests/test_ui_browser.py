@@ -66,7 +66,26 @@ def browser():
         yield started
 
 
+def test_a_question_sent_while_another_is_answered_is_kept_and_can_be_sent_afterwards(browser, url, assistant):
+    assistant.go_on.clear()
+    with watched_page(browser, url) as page:
+        box = page.locator("#question textarea")
+        box.fill("暂停：哪些街道不具备行政执法权？")
+        box.press("Enter")
+        page.locator(".answer[aria-busy]", has_text="3份报告").wait_for()
+        box.fill("它们分属哪里？")
+        box.press("Enter")
+        page.get_by_text("上一个问题还在回答").wait_for()
+        assert box.input_value() == "它们分属哪里？"
+        assistant.go_on.set()
+        page.locator(".answer:not([aria-busy])").wait_for()
+        box.press("Enter")
+        page.locator(".answer:not([aria-busy])").nth(1).wait_for()
+        assert len(assistant.asked[-1][2]) == 1
+
+
 def test_an_answer_streams_and_a_marker_opens_its_paragraph_with_the_quote_highlighted(browser, url, assistant):
+    assistant.go_on.clear()
     with watched_page(browser, url) as page:
         page.get_by_label("问题").fill("暂停：哪些街道不具备行政执法权？")
         page.get_by_role("button", name="发送").click()

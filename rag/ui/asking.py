@@ -93,6 +93,10 @@ class Asking:
             gr.Warning(say("error_empty", language), title=say("question", language), duration=4)
             yield gr.Textbox(value=""), messages_of(conversation, language), conversation, gr.skip()
             return
+        if self._is_answering(visit):
+            gr.Warning(say("error_answering", language), title=say("question", language))
+            yield gr.Textbox(value=question), gr.skip(), gr.skip(), gr.skip()
+            return
         try:
             asked(visit, question)
         except RateLimited as error:
@@ -106,6 +110,8 @@ class Asking:
         with self._stoppable(visit) as stopping:
             for state in reader.ask(conversation, request, stopping, again=again):
                 growing = state.exchanges[-1].growing
+                if not growing:
+                    self._end(visit, stopping)  # the page may ask on as soon as it has the whole answer
                 if listed is None or not growing:
                     listed = self._sidebar.html(reader, state.id, "", language)
                 yield box if growing else question_box(language), messages_of(state, language), state, listed
@@ -119,8 +125,14 @@ class Asking:
         try:
             yield stopping
         finally:
-            if self._stopping.get(visit.session_hash or "") is stopping:
-                del self._stopping[visit.session_hash or ""]
+            self._end(visit, stopping)
+
+    def _is_answering(self, visit: gr.Request) -> bool:
+        return (visit.session_hash or "") in self._stopping
+
+    def _end(self, visit: gr.Request, stopping: Event) -> None:
+        if self._stopping.get(visit.session_hash or "") is stopping:
+            del self._stopping[visit.session_hash or ""]
 
     def stop(self, visit: gr.Request) -> None:
         """Leave the answer under way as far as it has come; the event that gives it then ends by itself."""

@@ -34,7 +34,10 @@ from rag.ui.visitors import RememberBrowser, UserOf, nobody, owner_of, request_o
 
 _CONCURRENT_QUESTIONS = 4  # in all; the others wait in Gradio's queue
 _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-_ASKING: dict[str, Any] = {**_QUIET, "concurrency_id": "ask", "concurrency_limit": _CONCURRENT_QUESTIONS}
+# "multiple": Gradio's "once" drops a question without a word while it takes the answer before to be under way.
+_ASKING: dict[str, Any] = {
+    **_QUIET, "concurrency_id": "ask", "concurrency_limit": _CONCURRENT_QUESTIONS, "trigger_mode": "multiple"
+}  # fmt: skip
 
 
 def create_app(
