@@ -14,7 +14,7 @@ from rag.evidence import Passage, Reader, Thresholds
 from rag.evidence.reader_file import ReaderFile, ReaderHeader, read_header, read_reader_file, write_reader_file
 from rag.settings import Settings
 
-HEADER = ReaderHeader("b" * 64, "d", "r", Thresholds(0.5, 0.4, 0.3), {"a": 1})
+HEADER = ReaderHeader("b" * 64, "d", "r", Thresholds(0.5, 0.4, 0.9, 0.3), {"a": 1})
 HIDDEN = 8
 
 

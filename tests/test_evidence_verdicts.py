@@ -10,7 +10,10 @@ from rag.evidence import Score, Thresholds, confidence, verdict
 from rag.evidence.scripted import certain
 from rag.types import Verdict
 
-THRESHOLDS = Thresholds(yes=0.5, no=0.4, review=0.25)
+THRESHOLDS = Thresholds(yes=0.5, no=0.4, mixed=0.65, review=0.25)
+
+
+DECIDED = (Verdict.YES, Verdict.NO, Verdict.MIXED)
 
 
 def score(yes: float = 0.0, no: float = 0.0, planned: float = 0.0) -> Score:
@@ -25,6 +28,9 @@ def score(yes: float = 0.0, no: float = 0.0, planned: float = 0.0) -> Score:
         ([score(yes=0.1), score(yes=0.6)], Verdict.YES),
         ([score(no=0.45)], Verdict.NO),
         ([score(yes=0.7), score(no=0.7)], Verdict.MIXED),
+        ([score(yes=0.6), score(no=0.55)], Verdict.YES),
+        ([score(yes=0.6), score(no=0.62)], Verdict.NO),
+        ([score(yes=0.35), score(no=0.45)], Verdict.NO),
         ([score(yes=0.3)], Verdict.NEEDS_REVIEW),
         ([score(planned=0.99)], Verdict.NOT_MENTIONED),
         ([certain("near", (0, 1))], Verdict.NOT_MENTIONED),
@@ -40,10 +46,8 @@ probabilities = st.floats(0, 1).flatmap(lambda yes: st.floats(0, 1 - yes).map(la
 @given(st.lists(probabilities, max_size=8), probabilities)
 def test_a_further_statement_never_takes_a_verdict_back(scores, more):
     before, after = verdict(scores, THRESHOLDS), verdict([*scores, more], THRESHOLDS)
-    if before in (Verdict.YES, Verdict.MIXED):
-        assert after in (Verdict.YES, Verdict.MIXED)
-    if before in (Verdict.NO, Verdict.MIXED):
-        assert after in (Verdict.NO, Verdict.MIXED)
+    if before in DECIDED:
+        assert after in DECIDED
 
 
 @given(st.lists(probabilities, max_size=8))

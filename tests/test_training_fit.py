@@ -15,7 +15,7 @@ from rag.settings import Settings
 from training.calibrate import Calibration, NotCalibrated, rescaled
 from training.data import Wording, data_hash, load_items, load_texts
 from training.export import export
-from training.fit import fit
+from training.fit import BundleSampler, fit
 from training.metrics import statement_metrics
 from training.negatives import Nearness
 from training.recipes import ReaderRecipe
@@ -35,6 +35,14 @@ def build(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(build):
     return fit(TOY, build / "reader", build)
+
+
+def test_every_pair_comes_once_and_bundles_stay_whole():
+    bundles = [number // 4 for number in range(408)]
+    order = list(BundleSampler([10 + number % 30 for number in range(408)], bundles, batch=16, seed=1))
+    assert sorted(order) == list(range(408)) and order != sorted(order)
+    batches = [order[start : start + 16] for start in range(0, len(order), 16)]
+    assert all(len({bundles[number] for number in batch}) == 4 for batch in batches[:-1])
 
 
 def test_it_learns_what_it_is_shown_and_serves_it(trained, build, tmp_path):
@@ -58,7 +66,7 @@ def test_the_file_says_what_it_was_made_from(trained, tmp_path):
 
 def test_calibration_is_folded_into_the_file(trained, tmp_path):
     passages = [Passage("街道没有执法权。", "青石街道办事处 2023"), Passage("全年调解纠纷26件。")]
-    calibration = Calibration(1.7, (0.3, -0.2, 0.8, 0.1, -0.5), Thresholds(0.6, 0.5, 0.4))
+    calibration = Calibration(1.7, (0.3, -0.2, 0.8, 0.1, -0.5), Thresholds(0.6, 0.5, 0.9, 0.4))
     plain, folded = tmp_path / "plain.safetensors", tmp_path / "folded.safetensors"
     export(trained, plain, Calibration.none())
     export(trained, folded, calibration)

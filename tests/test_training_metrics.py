@@ -20,7 +20,7 @@ from training.metrics import (
 )
 from training.scoring import Scored, gold_verdict
 
-THRESHOLDS = Thresholds(0.5, 0.5, 0.3)
+THRESHOLDS = Thresholds(0.5, 0.5, 0.9, 0.3)
 ZH, ZH_2, EN = Wording("谁没有？", "zh"), Wording("哪家缺？", "zh"), Wording("Who lacks it?", "en")
 
 
@@ -128,6 +128,20 @@ def test_thresholds_lie_between_what_is_and_what_is_not():
 
     scored = [asked(item({0: "yes"}, "a"), probable(0.4)), asked(item({}, "b"), probable(0.2))]
     assert 0.2 < fit_thresholds(scored).yes <= 0.4
+
+
+def test_the_likelier_counts_where_hardly_any_report_says_both():
+    def probable(yes, no):
+        return {0: Score(1 - yes - no, 0.0, yes, no, 0.0, (0, 1))}
+
+    scored = [
+        asked(item({0: "yes"}, "a"), probable(0.5, 0.3)),
+        asked(item({0: "no"}, "b"), probable(0.3, 0.5)),
+        asked(item({}, "c"), probable(0.2, 0.2)),
+    ]
+    fitted = fit_thresholds(scored)
+    assert survey_metrics(scored, fitted)["survey F1"] == survey_metrics(scored, fitted)["recall of no"] == 1
+    assert fitted.mixed > 0.3
 
 
 def test_what_was_fitted_is_kept(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -31,11 +32,30 @@ def pairs_of(items, **sampling):
     return training_pairs(items, {"a-1": TEXT}, InOrder(), Sampling(**sampling))
 
 
-def test_what_is_labelled_is_read_with_the_nearest_that_is_silent():
-    found = pairs_of([item()], nearest=2, drawn=1)
+def test_what_is_labelled_is_read_with_some_that_is_silent():
+    found = pairs_of([item()], silent=2, drawn=1)
     labels = {pair.statement: pair.label for pair in found}
-    assert {STATEMENTS[3]: "yes", STATEMENTS[4]: "near", STATEMENTS[1]: "irrelevant"}.items() <= labels.items()
-    assert len(found) == 5 and STATEMENTS[0] not in labels  # whose label is not known
+    assert {STATEMENTS[3]: "yes", STATEMENTS[4]: "near"}.items() <= labels.items()
+    assert list(labels.values()).count("irrelevant") == 2  # of ten statements none stands past the eight nearest
+    assert STATEMENTS[0] not in labels  # whose label is not known
+
+
+def test_of_what_only_tempts_some_is_read():
+    tempting = replace(item(), labels={3: "yes", 4: "near", 5: "near", 6: "near"})
+    assert sum(pair.label == "near" for pair in pairs_of([tempting], near=2)) == 2
+
+
+def test_other_silent_statements_are_read_in_another_round():
+    found = {pair.statement for pair in pairs_of([item()], silent=1, drawn=0, rounds=8) if pair.label == "irrelevant"}
+    assert len(found) > 1
+
+
+def test_a_question_and_its_opposite_are_one_bundle_in_each_round():
+    straight, turned = item(), replace(item(), labels={3: "no"}, opposite=True)
+    found = pairs_of([straight, turned, item(1)], rounds=2)
+    answering = [(pair.bundle, pair.label) for pair in found if pair.statement == STATEMENTS[3]]
+    assert len({bundle for bundle, _ in answering}) == 4
+    assert {"yes", "no"} in [{label for bundle, label in answering if bundle == one} for one, _ in answering]
 
 
 def test_the_span_stands_where_its_words_do():

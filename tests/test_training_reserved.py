@@ -12,7 +12,7 @@ from rag.evidence import Thresholds
 from rag.evidence.scripted import ScriptedScorer
 from training.reserved import Corpus, evaluate_set
 
-THRESHOLDS = Thresholds(0.5, 0.5, 0.3)
+THRESHOLDS = Thresholds(0.5, 0.5, 0.9, 0.3)
 REPORTS = {
     "a.txt": "青石街道办事处2023年法治政府建设情况报告\n\n一、主要做法\n街道没有行政执法权。全年调解纠纷26件。\n",
     "b.txt": "白鹭街道办事处2023年法治政府建设情况报告\n\n一、主要做法\n街道有行政执法权87项。\n",

@@ -8,7 +8,6 @@ training. With one scale the fit on probabilities that are known is the fit on l
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional
 
 from rag.evidence.scorer import LABELS, Score
@@ -24,8 +24,10 @@ from rag.types import Verdict
 from training.scoring import Scored, gold_verdict
 
 CALIBRATION_FILE = "calibration.json"
-GRID = np.arange(0.05, 0.96, 0.01)
+GRID = tuple(round(step / 25, 2) for step in range(1, 25))
 """Thresholds that are tried."""
+NEVER = 1.0
+"""Threshold that no probability of a softmax reaches."""
 UNFITTED = 0.5
 """Threshold where there is no question to fit it to: the likelier of two."""
 WORTH_REVIEW = 0.3
@@ -54,7 +56,7 @@ class Calibration:
     @classmethod
     def none(cls) -> Self:
         """Return what changes nothing."""
-        return cls(1.0, (0.0,) * len(LABELS), Thresholds(0.5, 0.5, 0.3))
+        return cls(1.0, (0.0,) * len(LABELS), Thresholds(UNFITTED, UNFITTED, NEVER, 0.3))
 
     @classmethod
     def load(cls, path: Path, weights: str) -> Self:
@@ -93,11 +95,49 @@ def rescaled(scored: Scored, scale: float, shift: Sequence[float]) -> Scored:
 
 
 def fit_thresholds(scored: Sequence[Scored]) -> Thresholds:
-    """Return the thresholds of the best mean F1 over the survey questions, for yes and for no."""
+    """Return the thresholds at which the mean F1 of yes and that of no over the survey questions add up to the most."""
     surveys = [one for one in scored if one.item.across and gold_verdict(one.item) is not None]
-    yes = _best(surveys, "yes", (Verdict.YES, Verdict.MIXED))
-    no = _best(surveys, "no", (Verdict.NO, Verdict.MIXED))
-    return Thresholds(yes, no, _review(surveys, yes, no))
+    if not surveys:
+        return Thresholds(UNFITTED, UNFITTED, NEVER, UNFITTED)
+    questions = _Questions.of(surveys)
+    tried = ((yes, no, mixed) for mixed in (*GRID, NEVER) for yes in GRID for no in GRID)
+    yes, no, mixed = max(tried, key=lambda thresholds: questions.f1(*thresholds))
+    return Thresholds(yes, no, mixed, _review(surveys, yes, no))
+
+
+@dataclass(frozen=True, slots=True)
+class _Questions:
+    """Reports of all survey questions as arrays: probabilities, gold, and which question each is of."""
+
+    yes: NDArray[np.float64]
+    no: NDArray[np.float64]
+    is_yes: NDArray[np.bool_]
+    is_no: NDArray[np.bool_]
+    question: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, surveys: Sequence[Scored]) -> Self:
+        gold = [gold_verdict(one.item) for one in surveys]
+        names = [f"{one.item.group}\n{one.wording.text}" for one in surveys]
+        return cls(
+            np.array([strongest(one.of_read, "yes") for one in surveys]),
+            np.array([strongest(one.of_read, "no") for one in surveys]),
+            np.array([verdict in (Verdict.YES, Verdict.MIXED) for verdict in gold]),
+            np.array([verdict in (Verdict.NO, Verdict.MIXED) for verdict in gold]),
+            np.unique(names, return_inverse=True)[1],
+        )
+
+    def f1(self, yes: float, no: float, mixed: float) -> float:
+        """Return the mean F1 of yes plus that of no, as ``rag.evidence.verdicts.verdict`` decides."""
+        both = np.minimum(self.yes, self.no) >= mixed
+        says_yes = ~both & (self.yes >= yes) & ((self.yes >= self.no) | (self.no < no))
+        says_no = ~both & (self.no >= no) & ~says_yes
+        return self._mean_f1(says_yes, self.is_yes) + self._mean_f1(says_no, self.is_no)
+
+    def _mean_f1(self, said: NDArray[np.bool_], gold: NDArray[np.bool_]) -> float:
+        right, counted = (np.bincount(self.question, weights) for weights in (said & gold, said * 1.0 + gold))
+        met = np.bincount(self.question, gold) > 0
+        return float(np.mean(2 * right[met] / counted[met])) if met.any() else 0.0
 
 
 def _fit_scaling(scored: Sequence[Scored]) -> tuple[float, tuple[float, ...]]:
@@ -132,24 +172,6 @@ def _rescaled(score: Score, scale: float, shift: Sequence[float]) -> Score:
     return replace(score, **dict(zip(LABELS, (powers / powers.sum()).tolist(), strict=True)))
 
 
-def _best(surveys: Sequence[Scored], label: str, right: Sequence[Verdict]) -> float:
-    questions: dict[tuple[str, str], list[tuple[float, bool]]] = defaultdict(list)
-    for one in surveys:
-        is_right = gold_verdict(one.item) in right
-        questions[one.item.group, one.wording.text].append((strongest(one.of_read, label), is_right))
-    met = [rows for rows in questions.values() if any(is_right for _, is_right in rows)]
-    if not met:
-        return UNFITTED
-    return float(max(GRID, key=lambda threshold: np.mean([_f1(rows, threshold) for rows in met])))
-
-
-def _f1(rows: Sequence[tuple[float, bool]], threshold: float) -> float:
-    said = sum(probability >= threshold for probability, _ in rows)
-    gold = sum(is_right for _, is_right in rows)
-    both = sum(is_right and probability >= threshold for probability, is_right in rows)
-    return 2 * both / (said + gold)
-
-
 def _review(surveys: Sequence[Scored], yes: float, no: float) -> float:
     """Return the lowest threshold at which looking at what is left open is worth it."""
     doubtful = []
@@ -160,5 +182,5 @@ def _review(surveys: Sequence[Scored], yes: float, no: float) -> float:
     for threshold in GRID:
         said = [is_right for probability, is_right in doubtful if probability >= threshold]
         if said and np.mean(said) >= WORTH_REVIEW:
-            return float(threshold)
+            return threshold
     return max(yes, no)

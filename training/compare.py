@@ -19,11 +19,11 @@ from training.recipes import ReaderRecipe
 from training.scoring import score_items
 from training.splits import part, split
 
-BASE = ReaderRecipe(share=0.15)
+BASE = ReaderRecipe(share=0.15, rounds=2)
 WAYS: Mapping[str, ReaderRecipe] = {
     "12 layers": BASE,
     "6 layers": replace(BASE, layers=6),
-    "6 layers, twice": replace(BASE, layers=6, rounds=2),
+    "6 layers, twice": replace(BASE, layers=6, rounds=4),
     "adapter of rank 32": replace(BASE, adapter_rank=32, rate=5e-4),
     "no context": replace(BASE, context="none"),
     "with the statement before": replace(BASE, context="neighbours"),

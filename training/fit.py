@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from statistics import mean
 
 import torch
 from tokenizers import Tokenizer
+from torch.utils.data import Sampler
 from transformers import Trainer, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
@@ -25,6 +28,8 @@ from training.splits import split
 
 MEASURED, MEASURED_IN_ALL = 32, 256
 """Pairs whose vectors the label's head is standardised by, in a batch and in all; chosen."""
+SAME_LENGTH = 4
+"""Bundles whose mean lengths differ by fewer tokens stand in random order."""
 WEIGHTS_FILE = "model.safetensors"
 
 
@@ -49,8 +54,10 @@ def fit(recipe: ReaderRecipe, folder: Path, build: Path) -> Path:
     begin_run(folder, about)
     nearness = Nearness(texts, trained, build / "nearness.npz", RETRIEVER)
     sampling = Sampling(
-        nearest=recipe.nearest,
-        nearest_across=recipe.nearest_across,
+        near=recipe.near,
+        near_across=recipe.near_across,
+        silent=recipe.silent,
+        silent_across=recipe.silent_across,
         context=recipe.context,
         labels=recipe.labels,
         rounds=recipe.rounds,
@@ -61,9 +68,9 @@ def fit(recipe: ReaderRecipe, folder: Path, build: Path) -> Path:
     base = unpacked_model()
     model = ReaderModel(base, recipe.layers, recipe.span_weight, recipe.adapter_rank)
     dataset = PairDataset(pairs, Tokenizer.from_file(str(base / "tokenizer.json")))
-    print(f"{len(trained)} items, {len(pairs)} pairs, {dataset.tokens / len(dataset):.0f} tokens each")
+    print(f"{len(trained)} items, {len(pairs)} pairs, {sum(dataset.lengths) / len(dataset):.0f} tokens each")
     model.standardise(_measured(dataset))
-    trainer = Trainer(
+    trainer = BundlingTrainer(
         model=model,
         args=_arguments(recipe, folder),
         train_dataset=dataset,
@@ -74,6 +81,47 @@ def fit(recipe: ReaderRecipe, folder: Path, build: Path) -> Path:
     model.merge_adapter()
     trainer.save_model(str(folder))
     return folder
+
+
+class BundlingTrainer(Trainer):
+    """Keeps a question and its opposite on one statement in one batch, so that a step tells them apart."""
+
+    def _get_train_sampler(self, train_dataset: PairDataset | None = None) -> BundleSampler:
+        dataset = train_dataset or self.train_dataset
+        return BundleSampler(dataset.lengths, dataset.bundles, self.args.train_batch_size, self.args.seed)
+
+
+class BundleSampler(Sampler[int]):
+    """The order in which pairs are trained on: bundles whole, those of like length side by side.
+
+    Args:
+        lengths: Tokens of each pair.
+        bundles: Number of each pair's bundle.
+        batch: Pairs in a step.
+        seed: Of the order.
+    """
+
+    def __init__(self, lengths: Sequence[int], bundles: Sequence[int], batch: int, seed: int) -> None:
+        self._lengths = lengths
+        self._batch = batch
+        self._seed = seed
+        self._members: dict[int, list[int]] = defaultdict(list)
+        for number, bundle in enumerate(bundles):
+            self._members[bundle].append(number)
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = random.Random(self._seed)
+        bundles = list(self._members.values())
+        generator.shuffle(bundles)
+        bundles.sort(key=lambda numbers: mean(self._lengths[number] for number in numbers) // SAME_LENGTH)
+        numbers = [number for bundle in bundles for number in bundle]
+        starts = list(range(0, len(numbers) - self._batch + 1, self._batch))
+        generator.shuffle(starts)
+        yield from (number for start in starts for number in numbers[start : start + self._batch])
+        yield from numbers[len(starts) * self._batch :]
 
 
 def _sample(items: Sequence[Item], recipe: ReaderRecipe) -> list[Item]:
@@ -115,7 +163,6 @@ def _arguments(recipe: ReaderRecipe, folder: Path) -> TrainingArguments:
         bf16=True,
         use_cpu=on_cpu,
         seed=recipe.seed,
-        train_sampling_strategy="group_by_length",
         save_strategy="steps",
         save_steps=recipe.checkpoint,
         save_total_limit=1,

@@ -17,7 +17,7 @@ from training.scoring import Scored, gold_verdict
 
 BINS = 15
 """Of the expected calibration error, as in Guo et al. 2017."""
-YES = LABELS.index("yes")
+YES, NO = LABELS.index("yes"), LABELS.index("no")
 SAYING = ("yes", "no", "planned")
 AFFIRMING, DENYING = (Verdict.YES, Verdict.MIXED), (Verdict.NO, Verdict.MIXED)
 DECIDED = (Verdict.YES, Verdict.NO)
@@ -36,6 +36,7 @@ def statement_metrics(scored: Sequence[Scored]) -> dict[str, float | None]:
         return {}
     probabilities = np.array([[getattr(score, label) for label in LABELS] for score, *_ in judged])
     gold = np.array([label for _, label, *_ in judged])
+    polar = [row for row in zip(probabilities, gold, strict=True) if row[1] in (YES, NO)]
     spans = [
         one.passages[number].text[slice(*one.scores[number].span)] == one.item.spans[number]
         for one in scored
@@ -49,6 +50,7 @@ def statement_metrics(scored: Sequence[Scored]) -> dict[str, float | None]:
             f"F1 of {label}": _f1(gold == number, probabilities.argmax(1) == number)
             for number, label in enumerate(LABELS)
         },
+        "yes told from no": _mean([(p[YES] > p[NO]) == (label == YES) for p, label in polar]),
         "span exact": _mean(spans),
         "statements": float(len(judged)),
     }
@@ -102,18 +104,18 @@ def survey_metrics(scored: Sequence[Scored], thresholds: Thresholds) -> dict[str
 def mean_survey_metrics(questions: Iterable[Sequence[tuple[Verdict, Verdict]]]) -> dict[str, float | None]:
     """Return the means over questions, each with the verdict given and the gold verdict of every report.
 
-    A report that says both counts as yes and as no. A question that no report meets, and for which none is given, is
-    left out of F1.
+    A report that says both by its labels counts as yes and as no; a verdict of mixed counts as neither. A question
+    that no report meets, and for which none is given, is left out of F1.
     """
     precisions, recalls, f1s, denials = [], [], [], []
     for rows in questions:
-        said = [given in AFFIRMING for given, _ in rows]
+        said = [given is Verdict.YES for given, _ in rows]
         is_yes = [gold in AFFIRMING for _, gold in rows]
         both = sum(a and b for a, b in zip(said, is_yes, strict=True))
         precisions += [both / sum(said)] if any(said) else []
         recalls += [both / sum(is_yes)] if any(is_yes) else []
         f1s += [2 * both / (sum(said) + sum(is_yes))] if any(said) or any(is_yes) else []
-        found = [given in DENYING for given, gold in rows if gold in DENYING]
+        found = [given is Verdict.NO for given, gold in rows if gold in DENYING]
         denials += [sum(found) / len(found)] if found else []
     return {
         "survey precision": _mean(precisions),

@@ -127,11 +127,12 @@ class PairDataset(torch.utils.data.Dataset[dict[str, Any]]):
             [(pair.question, Passage(pair.statement, pair.context)) for pair in pairs]
         )
         self._pairs = [_features(pair, tokens) for pair, tokens in zip(pairs, encoded, strict=True)]
+        self.bundles = [pair.bundle for pair in pairs]
 
     @property
-    def tokens(self) -> int:
-        """Number of tokens of all pairs."""
-        return sum(len(pair["input_ids"]) for pair in self._pairs)
+    def lengths(self) -> list[int]:
+        """Tokens of each pair."""
+        return [len(pair["input_ids"]) for pair in self._pairs]
 
     def __len__(self) -> int:
         return len(self._pairs)

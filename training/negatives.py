@@ -21,6 +21,8 @@ from rag.settings import Settings
 from training.data import Item, Text
 
 Vectors = NDArray[np.float32]
+READ = 8
+"""Statements of a text that are read, the nearest to the question by embedding (DESIGN: a report's first 8)."""
 
 
 def statement_contexts(text: Text, kind: str = "headings") -> list[str]:

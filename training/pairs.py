@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from training.data import Item, Text
-from training.negatives import Nearness, statement_contexts
+from training.negatives import READ, Nearness, statement_contexts
 
-IRRELEVANT = "irrelevant"
+IRRELEVANT, NEAR = "irrelevant", "near"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Pair:
         statement: The statement.
         label: One of ``rag.evidence.scorer.LABELS``.
         span: Offsets in the statement of the words that answer; None where they are not known.
+        bundle: Number of the matter asked of a text in a round; a question and its opposite share it.
     """
 
     question: str
@@ -29,24 +30,29 @@ class Pair:
     statement: str
     label: str
     span: tuple[int, int] | None = None
+    bundle: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How many silent statements are read beside the labelled ones.
+    """What is read in a round beside the statements that answer an item, drawn anew each round.
 
     Attributes:
-        nearest: Of an item of one text, the nearest to the question by embedding.
-        nearest_across: The same for an item asked of several texts, which are silent more often.
-        drawn: Of an item of one text, drawn at random from the others.
+        near: Statements labelled near, of an item of one text, at most.
+        near_across: The same of an item asked of several texts.
+        silent: Silent statements from among the ``READ`` nearest to the question by embedding, of an item of one text.
+        silent_across: The same of an item asked of several texts, which are silent more often.
+        drawn: Silent statements from among all others, of an item of one text.
         context: What statements are read in (``training.negatives.statement_contexts``).
         labels: ``five``, or ``one``: all that do not answer are irrelevant.
         rounds: Times that every item is asked, in another wording each time as far as it has them.
         seed: Of what is drawn.
     """
 
-    nearest: int = 3
-    nearest_across: int = 2
+    near: int = 2
+    near_across: int = 1
+    silent: int = 2
+    silent_across: int = 1
     drawn: int = 1
     context: str = "headings"
     labels: str = "five"
@@ -61,28 +67,38 @@ def training_pairs(
     generator = random.Random(sampling.seed)
     contexts = {name: statement_contexts(text, sampling.context) for name, text in texts.items()}
     pairs: list[Pair] = []
+    bundles: dict[tuple[int, str, str], int] = {}
     shifts = [
         generator.randrange(len(item.wordings)) for item in items
     ]  # so that each round has wordings of every place
     for turn in range(sampling.rounds):
         for item, shift in zip(items, shifts, strict=True):
             question = item.wordings[(turn + shift) % len(item.wordings)].text
-            numbers = [*item.labels, *_silent(item, texts[item.text], nearness, question, sampling, generator)]
-            pairs += _pairs(item, question, numbers, texts[item.text], contexts[item.text])
+            numbers = [*_labelled(item, sampling, generator), *_silent(item, nearness, question, sampling, generator)]
+            bundle = bundles.setdefault((turn, item.text, item.group), len(bundles))
+            found = _pairs(item, question, numbers, texts[item.text], contexts[item.text])
+            pairs += [replace(pair, bundle=bundle) for pair in found]
     if sampling.labels == "one":
         return [pair if pair.label == "yes" else replace(pair, label=IRRELEVANT) for pair in pairs]
     return pairs
 
 
-def _silent(
-    item: Item, text: Text, nearness: Nearness, question: str, sampling: Sampling, generator: random.Random
-) -> list[int]:
+def _labelled(item: Item, sampling: Sampling, generator: random.Random) -> list[int]:
+    near = [number for number, label in item.labels.items() if label == NEAR]
+    count = sampling.near_across if item.across else sampling.near
+    return [number for number in item.labels if number not in near] + _draw(near, count, generator)
+
+
+def _silent(item: Item, nearness: Nearness, question: str, sampling: Sampling, generator: random.Random) -> list[int]:
     known = item.labels.keys() | item.unsure
     silent = [number for number in nearness.order(item.text, question) if number not in known]
-    count = sampling.nearest_across if item.across else sampling.nearest
-    others = silent[count:]
-    drawn = 0 if item.across else sampling.drawn
-    return silent[:count] + generator.sample(others, min(drawn, len(others)))
+    if item.across:
+        return _draw(silent[:READ], sampling.silent_across, generator)
+    return _draw(silent[:READ], sampling.silent, generator) + _draw(silent[READ:], sampling.drawn, generator)
+
+
+def _draw(numbers: Sequence[int], count: int, generator: random.Random) -> list[int]:
+    return generator.sample(numbers, min(count, len(numbers)))
 
 
 def _pairs(item: Item, question: str, numbers: Sequence[int], text: Text, contexts: Sequence[str]) -> Iterator[Pair]:

@@ -23,8 +23,10 @@ class ReaderRecipe:
         warmup: Share of the steps over which the rate rises.
         decay: AdamW's weight decay.
         span_weight: What the span's loss counts beside the label's.
-        nearest: Silent statements read beside the labelled ones of an item of one text.
-        nearest_across: The same for an item of several texts.
+        near: Statements labelled near that are read in a round, of an item of one text (``training.pairs.Sampling``).
+        near_across: The same of an item of several texts.
+        silent: Silent statements near the question, of an item of one text.
+        silent_across: The same of an item of several texts.
         checkpoint: Steps from one checkpoint to the next.
         seed: Of everything random.
     """
@@ -41,8 +43,10 @@ class ReaderRecipe:
     warmup: float = 0.06
     decay: float = 0.01
     span_weight: float = 0.3
-    nearest: int = 3
-    nearest_across: int = 2
+    near: int = 2
+    near_across: int = 1
+    silent: int = 2
+    silent_across: int = 1
     checkpoint: int = 600
     seed: int = 17
 

@@ -10,10 +10,7 @@ from dataclasses import dataclass, field
 from rag.evidence.scorer import Passage, Score, Scorer
 from rag.types import Verdict
 from training.data import Item, Text, Wording
-from training.negatives import Nearness, statement_contexts
-
-READ = 8
-"""Statements of a text that are read, the nearest to the question by embedding (DESIGN: a report's first 8)."""
+from training.negatives import READ, Nearness, statement_contexts
 
 
 @dataclass(frozen=True, slots=True)

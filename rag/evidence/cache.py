@@ -20,12 +20,12 @@ KEPT = 2_000_000
 _BUSY_SECONDS = 5.0
 _KEY_BYTES = 16
 _SCORE = struct.Struct("<5fII")
-_LAYOUT = 1
+_LAYOUT = 2
 """Raised when the tables or what stands in them change."""
 _SCHEMA = f"""
 DROP TABLE IF EXISTS questions;
 DROP TABLE IF EXISTS scores;
-CREATE TABLE questions (key BLOB PRIMARY KEY, asked INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE questions (key BLOB PRIMARY KEY, asked INTEGER NOT NULL, scores INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE scores (
     question BLOB NOT NULL, passage BLOB NOT NULL, score BLOB NOT NULL, PRIMARY KEY (question, passage)
 ) WITHOUT ROWID;
@@ -60,11 +60,14 @@ class ScoreCache:
 
     def put(self, question: bytes, scores: dict[bytes, Score]) -> None:
         """Keep scores of a question's statements; without any, note that the question was asked again."""
-        asked = "INSERT OR REPLACE INTO questions SELECT ?, coalesce(max(asked), 0) + 1 FROM questions"
+        asked = (
+            "INSERT INTO questions SELECT ?, coalesce(max(asked), 0) + 1, ? FROM questions WHERE true "
+            "ON CONFLICT DO UPDATE SET asked = excluded.asked, scores = scores + excluded.scores"
+        )
         rows = [(question, passage, _pack(score)) for passage, score in scores.items()]
 
         def write(connection: sqlite3.Connection) -> None:
-            connection.execute(asked, (question,))
+            connection.execute(asked, (question, len(rows)))
             if rows:
                 connection.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", rows)
                 self._drop_oldest(connection)
@@ -72,7 +75,7 @@ class ScoreCache:
         self._run(write)
 
     def _drop_oldest(self, connection: sqlite3.Connection) -> None:
-        while connection.execute("SELECT count(*) FROM scores").fetchone()[0] > self._kept:
+        while connection.execute("SELECT total(scores) FROM questions").fetchone()[0] > self._kept:
             oldest = connection.execute("SELECT key FROM questions ORDER BY asked LIMIT 1").fetchone()
             if oldest is None:
                 return

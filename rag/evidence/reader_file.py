@@ -22,7 +22,7 @@ from rag.errors import ScoringError
 from rag.evidence.scorer import LABELS
 from rag.evidence.verdicts import Thresholds
 
-FORMAT = "reader-1"
+FORMAT = "reader-2"
 HEADER = "reader"
 SCALE = ".scale"
 INTEGER = "encoder."

@@ -16,11 +16,13 @@ class Thresholds:
     Attributes:
         yes: From here on the report says that it is so.
         no: From here on it says that it is not so.
+        mixed: From here on both, it says both; below, the likelier of the two counts.
         review: From here on it is for a person to look at, though neither is reached.
     """
 
     yes: float
     no: float
+    mixed: float
     review: float
 
 
@@ -35,9 +37,9 @@ def verdict(scores: Sequence[Score], thresholds: Thresholds) -> Verdict:
     A plan is no deed, so it makes no verdict.
     """
     yes, no = strongest(scores, "yes"), strongest(scores, "no")
-    if yes >= thresholds.yes and no >= thresholds.no:
+    if min(yes, no) >= thresholds.mixed:
         return Verdict.MIXED
-    if yes >= thresholds.yes:
+    if yes >= thresholds.yes and (yes >= no or no < thresholds.no):
         return Verdict.YES
     if no >= thresholds.no:
         return Verdict.NO
