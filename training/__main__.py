@@ -48,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluating.set_defaults(run=_evaluate)
     comparing = steps.add_parser("compare", help="train in several ways and measure each")
     comparing.add_argument("ways", nargs="*", metavar="WAY", help="names of training.compare.WAYS; none: all")
-    comparing.add_argument("--out", type=Path, default=BUILD / "compared", help="folder of what is trained")
+    comparing.add_argument("--out", type=Path, default=BUILD / "compared", help="folder of what is measured")
+    comparing.add_argument("--steps", type=int, default=500, help="steps of training, for each")
     comparing.set_defaults(run=_compare)
     agreeing = steps.add_parser("agreement", help="how far the second labels agree with the first")
     agreeing.set_defaults(run=_agreement)
@@ -108,7 +109,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _compare(options: argparse.Namespace) -> None:
     from training.compare import compare
 
-    compare(options.ways, options.out, options.build)
+    compare(options.ways, options.out, options.build, options.steps)
 
 
 def _agreement(options: argparse.Namespace) -> None:

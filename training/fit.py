@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -18,7 +19,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from rag.embedding.bundled import unpacked_model
 from rag.embedding.bundled_embedder import adapter_hash
 from rag.evidence import RETRIEVER
-from training.data import Item, data_hash, load_items, load_texts
+from training.data import Item, Text, data_hash, load_items, load_texts
 from training.model import PairDataset, ReaderModel, collate
 from training.negatives import Nearness
 from training.pairs import Sampling, training_pairs
@@ -52,7 +53,27 @@ def fit(recipe: ReaderRecipe, folder: Path, build: Path) -> Path:
         "groups": sorted({item.group for item in trained}),
     }
     begin_run(folder, about)
-    nearness = Nearness(texts, trained, build / "nearness.npz", RETRIEVER)
+    trainer = trainer_of(recipe, trained, texts, folder, build)
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)) if folder.is_dir() else None)
+    trainer.model.merge_adapter()
+    trainer.save_model(str(folder))
+    return folder
+
+
+def trainer_of(
+    recipe: ReaderRecipe, items: Sequence[Item], texts: Mapping[str, Text], folder: Path, build: Path, steps: int = -1
+) -> BundlingTrainer:
+    """Return what trains the reader.
+
+    Args:
+        recipe: How.
+        items: What it is trained on.
+        texts: The texts by name.
+        folder: Takes checkpoints.
+        build: Keeps what can be computed again.
+        steps: Steps after which it ends; -1: when all pairs were read.
+    """
+    nearness = Nearness(texts, items, build / "nearness.npz", RETRIEVER)
     sampling = Sampling(
         near=recipe.near,
         near_across=recipe.near_across,
@@ -63,28 +84,38 @@ def fit(recipe: ReaderRecipe, folder: Path, build: Path) -> Path:
         rounds=recipe.rounds,
         seed=recipe.seed,
     )
-    pairs = training_pairs(trained, texts, nearness, sampling)
+    pairs = training_pairs(items, texts, nearness, sampling)
     torch.manual_seed(recipe.seed)
     base = unpacked_model()
-    model = ReaderModel(base, recipe.layers, recipe.span_weight, recipe.adapter_rank)
+    model = ReaderModel(base, recipe.layers, recipe.span_weight, recipe.polarity_weight, recipe.adapter_rank)
     dataset = PairDataset(pairs, Tokenizer.from_file(str(base / "tokenizer.json")))
-    print(f"{len(trained)} items, {len(pairs)} pairs, {sum(dataset.lengths) / len(dataset):.0f} tokens each")
+    print(f"{len(items)} items, {len(pairs)} pairs, {sum(dataset.lengths) / len(dataset):.0f} tokens each")
     model.standardise(_measured(dataset))
-    trainer = BundlingTrainer(
+    return BundlingTrainer(
         model=model,
-        args=_arguments(recipe, folder),
+        args=_arguments(recipe, folder, steps),
         train_dataset=dataset,
         data_collator=collate,
         optimizers=(_optimizer(model, recipe), None),
     )
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)) if folder.is_dir() else None)
-    model.merge_adapter()
-    trainer.save_model(str(folder))
-    return folder
 
 
 class BundlingTrainer(Trainer):
-    """Keeps a question and its opposite on one statement in one batch, so that a step tells them apart."""
+    """Keeps a question and its opposite on one statement in one batch, so that a step tells them apart.
+
+    Attributes:
+        read: For each step label logits and labels, as they were before anything was learned of the pairs.
+    """
+
+    def __init__(self, **arguments: Any) -> None:  # noqa: ANN401 - as Trainer takes them
+        super().__init__(**arguments)
+        self.read: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **options: Any) -> Any:  # noqa: ANN401
+        """Return the loss, and keep what was made of the pairs."""
+        loss, outputs = super().compute_loss(model, inputs, return_outputs=True, **options)
+        self.read.append((outputs["logits"].detach().float().cpu(), inputs["labels"].cpu()))
+        return (loss, outputs) if return_outputs else loss
 
     def _get_train_sampler(self, train_dataset: PairDataset | None = None) -> BundleSampler:
         dataset = train_dataset or self.train_dataset
@@ -149,11 +180,12 @@ def _optimizer(model: ReaderModel, recipe: ReaderRecipe) -> torch.optim.Optimize
     return torch.optim.AdamW(groups, weight_decay=recipe.decay)
 
 
-def _arguments(recipe: ReaderRecipe, folder: Path) -> TrainingArguments:
+def _arguments(recipe: ReaderRecipe, folder: Path, steps: int) -> TrainingArguments:
     on_cpu = not torch.cuda.is_available()
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=1,
+        max_steps=steps,
         per_device_train_batch_size=recipe.batch,
         learning_rate=recipe.rate,
         warmup_steps=recipe.warmup,

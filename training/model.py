@@ -24,6 +24,7 @@ IGNORED = -100
 DROPOUT = 0.1
 UNREADABLE = -1e4
 """Logit of a token where no span may stand; within the range of half precision."""
+YES, NO = LABELS.index("yes"), LABELS.index("no")
 PADDING = 1
 """XLM-R's padding token."""
 
@@ -35,10 +36,13 @@ class ReaderModel(nn.Module):
         folder: The unpacked base model.
         layers: Number of its layers that are kept, from the first.
         span_weight: What the span's loss counts beside the label's.
+        polarity_weight: What telling yes from no counts beside the label, on statements that say either.
         adapter_rank: Rank of an adapter that is trained in place of the layers' own weights; 0: none.
     """
 
-    def __init__(self, folder: Path, layers: int, span_weight: float, adapter_rank: int = 0) -> None:
+    def __init__(
+        self, folder: Path, layers: int, span_weight: float, polarity_weight: float = 0.0, adapter_rank: int = 0
+    ) -> None:
         super().__init__()
         # Attention without dropout, written out: on a CPU both are quicker than torch's fused attention with it.
         self.bert = BertModel.from_pretrained(
@@ -57,6 +61,7 @@ class ReaderModel(nn.Module):
         self.label = nn.Linear(self.bert.config.hidden_size, len(LABELS))
         self.span = nn.Linear(self.bert.config.hidden_size, 2)
         self.span_weight = span_weight
+        self.polarity_weight = polarity_weight
         self.register_buffer("mean", torch.zeros(self.bert.config.hidden_size))
         self.register_buffer("deviation", torch.ones(self.bert.config.hidden_size))
 
@@ -111,6 +116,12 @@ class ReaderModel(nn.Module):
         outputs = {"logits": logits, "spans": spans}
         if labels is not None and starts is not None and ends is not None:
             loss = functional.cross_entropy(logits.float(), labels)
+            polar = (labels == YES) | (labels == NO)
+            if polar.any():
+                is_no = (labels[polar] == NO).long()
+                loss = loss + self.polarity_weight * functional.cross_entropy(
+                    logits[polar][:, [YES, NO]].float(), is_no
+                )
             if (starts != IGNORED).any():
                 ends_loss = functional.cross_entropy(spans[..., 1].float(), ends, ignore_index=IGNORED)
                 starts_loss = functional.cross_entropy(spans[..., 0].float(), starts, ignore_index=IGNORED)

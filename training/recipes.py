@@ -23,6 +23,7 @@ class ReaderRecipe:
         warmup: Share of the steps over which the rate rises.
         decay: AdamW's weight decay.
         span_weight: What the span's loss counts beside the label's.
+        polarity_weight: What telling yes from no counts beside the label, on statements that say either.
         near: Statements labelled near that are read in a round, of an item of one text (``training.pairs.Sampling``).
         near_across: The same of an item of several texts.
         silent: Silent statements near the question, of an item of one text.
@@ -35,7 +36,7 @@ class ReaderRecipe:
     adapter_rank: int = 0
     context: str = "headings"
     labels: str = "five"
-    rounds: int = 1
+    rounds: int = 3
     share: float = 1.0
     rate: float = 1e-4
     head_rate: float = 1e-3
@@ -43,9 +44,10 @@ class ReaderRecipe:
     warmup: float = 0.06
     decay: float = 0.01
     span_weight: float = 0.3
-    near: int = 2
+    polarity_weight: float = 1.0
+    near: int = 1
     near_across: int = 1
-    silent: int = 2
+    silent: int = 1
     silent_across: int = 1
     checkpoint: int = 600
     seed: int = 17
