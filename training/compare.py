@@ -26,8 +26,11 @@ from training.splits import split
 BASE = ReaderRecipe(rounds=1)
 WAYS: Mapping[str, ReaderRecipe] = {
     "as it is": BASE,
+    "dropout of 0.1": replace(BASE, dropout=0.1),
+    "4 layers frozen": replace(BASE, frozen=4),
     "6 layers": replace(BASE, layers=6),
     "adapter of rank 32": replace(BASE, adapter_rank=32, rate=5e-4),
+    "innermost heading": replace(BASE, context="heading"),
     "no context": replace(BASE, context="none"),
     "with the statement before": replace(BASE, context="neighbours"),
     "one score": replace(BASE, labels="one"),

@@ -87,7 +87,15 @@ def trainer_of(
     pairs = training_pairs(items, texts, nearness, sampling)
     torch.manual_seed(recipe.seed)
     base = unpacked_model()
-    model = ReaderModel(base, recipe.layers, recipe.span_weight, recipe.polarity_weight, recipe.adapter_rank)
+    model = ReaderModel(
+        base,
+        recipe.layers,
+        recipe.span_weight,
+        polarity_weight=recipe.polarity_weight,
+        dropout=recipe.dropout,
+        frozen=recipe.frozen,
+        adapter_rank=recipe.adapter_rank,
+    )
     dataset = PairDataset(pairs, Tokenizer.from_file(str(base / "tokenizer.json")))
     print(f"{len(items)} items, {len(pairs)} pairs, {sum(dataset.lengths) / len(dataset):.0f} tokens each")
     model.standardise(_measured(dataset))

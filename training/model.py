@@ -21,7 +21,6 @@ MATRICES = ("query", "key", "value", "attention.output.dense", "intermediate.den
 """All matrices of a layer, for an adapter."""
 IGNORED = -100
 """Target of a pair that has no span; torch's cross-entropy leaves it out."""
-DROPOUT = 0.1
 UNREADABLE = -1e4
 """Logit of a token where no span may stand; within the range of half precision."""
 YES, NO = LABELS.index("yes"), LABELS.index("no")
@@ -37,11 +36,20 @@ class ReaderModel(nn.Module):
         layers: Number of its layers that are kept, from the first.
         span_weight: What the span's loss counts beside the label's.
         polarity_weight: What telling yes from no counts beside the label, on statements that say either.
+        dropout: Share of states left out in training.
+        frozen: Layers, from the first, that stay the base's.
         adapter_rank: Rank of an adapter that is trained in place of the layers' own weights; 0: none.
     """
 
     def __init__(
-        self, folder: Path, layers: int, span_weight: float, polarity_weight: float = 0.0, adapter_rank: int = 0
+        self,
+        folder: Path,
+        layers: int,
+        span_weight: float,
+        polarity_weight: float = 0.0,
+        dropout: float = 0.0,
+        frozen: int = 0,
+        adapter_rank: int = 0,
     ) -> None:
         super().__init__()
         # Attention without dropout, written out: on a CPU both are quicker than torch's fused attention with it.
@@ -51,13 +59,17 @@ class ReaderModel(nn.Module):
             add_pooling_layer=False,
             attn_implementation="eager",
             attention_probs_dropout_prob=0.0,
+            hidden_dropout_prob=dropout,
         )
         self.bert.embeddings.word_embeddings.weight.requires_grad_(False)
+        if frozen:
+            self.bert.embeddings.requires_grad_(False)
+            self.bert.encoder.layer[:frozen].requires_grad_(False)
         self._has_adapter = adapter_rank > 0
         if self._has_adapter:
             config = LoraConfig(r=adapter_rank, lora_alpha=2 * adapter_rank, target_modules=list(MATRICES))
             self.bert = get_peft_model(self.bert, config)
-        self.dropout = nn.Dropout(DROPOUT)
+        self.dropout = nn.Dropout(dropout)
         self.label = nn.Linear(self.bert.config.hidden_size, len(LABELS))
         self.span = nn.Linear(self.bert.config.hidden_size, 2)
         self.span_weight = span_weight

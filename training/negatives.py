@@ -30,7 +30,8 @@ def statement_contexts(text: Text, kind: str = "headings") -> list[str]:
 
     Args:
         text: The text.
-        kind: ``headings`` as the reader is served, ``none`` or ``neighbours`` to compare with it.
+        kind: ``headings`` as the reader is served; ``heading`` (the innermost alone), ``none`` or ``neighbours`` to
+            compare with it.
 
     Raises:
         ValueError: there is no such kind.
@@ -41,13 +42,16 @@ def statement_contexts(text: Text, kind: str = "headings") -> list[str]:
     match kind:
         case "headings":
             return headings
+        case "heading":
+            inner = (path[-1:] for path in text.paths)
+            return [context_of(None, None, path, header) for path, header in zip(inner, text.headers, strict=True)]
         case "none":
             return [""] * len(headings)
         case "neighbours":
             before = ["", *text.statements[:-1]]
             return [f"{context} | {statement}" for context, statement in zip(headings, before, strict=True)]
         case _:
-            raise ValueError(f"There is no context {kind!r}; take headings, none or neighbours.")
+            raise ValueError(f"There is no context {kind!r}; take headings, heading, none or neighbours.")
 
 
 def passages_to_embed(text: Text) -> list[str]:

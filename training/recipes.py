@@ -12,6 +12,8 @@ class ReaderRecipe:
     Attributes:
         layers: Layers of the base that are kept.
         adapter_rank: Rank of an adapter that is trained in place of the layers' own weights; 0: the weights themselves.
+        dropout: Share of states left out in training.
+        frozen: Layers, from the first, that stay the base's.
         context: What a statement is read in: ``headings`` (office, year, headings, head of the table), ``none``, or
             ``neighbours`` (headings and the statement before it).
         labels: ``five``, or ``one``: whether it answers or not.
@@ -34,6 +36,8 @@ class ReaderRecipe:
 
     layers: int = 12
     adapter_rank: int = 0
+    dropout: float = 0.0
+    frozen: int = 0
     context: str = "headings"
     labels: str = "five"
     rounds: int = 3

@@ -48,8 +48,8 @@ def fit_retriever(recipe: RetrieverRecipe, folder: Path, build: Path) -> None:
     model = SentenceTransformer(
         str(unpacked_model()),
         device=None if torch.cuda.is_available() else "cpu",
-        model_kwargs={"attn_implementation": "eager"},  # without dropout in it: quicker on a CPU than torch's fused one
-        config_kwargs={"attention_probs_dropout_prob": 0.0},
+        model_kwargs={"attn_implementation": "eager"},  # quicker on a CPU than torch's fused one
+        config_kwargs={"attention_probs_dropout_prob": 0.0, "hidden_dropout_prob": 0.0},
     )
     config = LoraConfig(r=recipe.rank, lora_alpha=2 * recipe.rank, target_modules=list(MATRICES))
     adapted = get_peft_model(model[0].auto_model, config)
