@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from datasets import Dataset
 from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 from sentence_transformers.training_args import BatchSamplers
@@ -28,6 +29,8 @@ from training.negatives import Nearness, passages_to_embed
 from training.recipes import RetrieverRecipe
 from training.runs import begin_run
 from training.splits import split
+
+CHECKPOINT_FILE = "model.safetensors"
 
 
 def fit_retriever(recipe: RetrieverRecipe, folder: Path, build: Path) -> None:
@@ -54,7 +57,7 @@ def fit_retriever(recipe: RetrieverRecipe, folder: Path, build: Path) -> None:
     config = LoraConfig(r=recipe.rank, lora_alpha=2 * recipe.rank, target_modules=list(MATRICES))
     adapted = get_peft_model(model[0].auto_model, config)
     model[0].auto_model = adapted
-    trainer = SentenceTransformerTrainer(
+    trainer = _AdapterTrainer(
         model=model,
         args=_arguments(recipe, folder),
         train_dataset=Dataset.from_list(rows),
@@ -62,6 +65,13 @@ def fit_retriever(recipe: RetrieverRecipe, folder: Path, build: Path) -> None:
     )
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)) if folder.is_dir() else None)
     adapted.save_pretrained(str(folder))
+
+
+class _AdapterTrainer(SentenceTransformerTrainer):
+    """Goes on from a checkpoint of a model with an adapter; the library would load it into one without."""
+
+    def _load_from_checkpoint(self, checkpoint_path: str) -> None:
+        self.model[0].auto_model.load_state_dict(load_file(Path(checkpoint_path) / CHECKPOINT_FILE))
 
 
 def _triples(
