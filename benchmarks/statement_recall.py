@@ -63,11 +63,14 @@ def scoped(item: Item, text: Text) -> str:
 
 
 def recall(
-    asking: Callable[[Item, Text], str], vectors: np.ndarray, first: dict[str, int], embedder: Embedder
+    asking: Callable[[Item, Text], str],
+    items: Sequence[Item],
+    vectors: np.ndarray,
+    first: dict[str, int],
+    embedder: Embedder,
 ) -> tuple[float, int]:
     """Return the share of answering statements among the first, and of how many questions."""
     texts = load_texts()
-    items = [item for item in split(load_items())[2] if not item.across and item.kind != "summary"]
     found: list[bool] = []
     for item in items:
         wanted = [first[item.text] + number for number, label in item.labels.items() if label in ANSWERING]
@@ -87,14 +90,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     texts = load_texts()
     passages: list[str] = []
     first: dict[str, int] = {}
-    for name in sorted({item.text for item in split(load_items())[2]}):
+    _, _, held_out = split(load_items())
+    asked = [item for item in held_out if not item.across and item.kind != "summary"]
+    for name in sorted({item.text for item in held_out}):
         first[name] = len(passages)
         passages += passages_to_embed(texts[name])
     passages += islice(generated(), max(0, options.statements - len(passages)))
     vectors = embedded(embedder, passages)
     best = 0.0
     for name, asking in (("as typed", typed), ("with office and year", scoped)):
-        share, questions = recall(asking, vectors, first, embedder)
+        share, questions = recall(asking, asked, vectors, first, embedder)
         best = max(best, share)
         print(f"{name}: {share:.3f} of yes and no in the first {FIRST} of {len(passages):,} ({questions} questions)")
     return 0 if best >= TARGET else 1

@@ -7,7 +7,7 @@ import threading
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from ui_browser import ask, chromium, clipped, overflow, wait_in_view, watched_page
+from ui_browser import ask, begin, chromium, clipped, overflow, wait_in_view, watched_page
 from ui_scripted import HOSTILE, LACKS, ScriptedAssistant
 
 from rag.settings import load_settings
@@ -69,10 +69,7 @@ def browser():
 def test_a_question_sent_while_another_is_answered_is_kept_and_can_be_sent_afterwards(browser, url, assistant):
     assistant.go_on.clear()
     with watched_page(browser, url) as page:
-        box = page.locator("#question textarea")
-        box.fill("暂停：哪些街道不具备行政执法权？")
-        box.press("Enter")
-        page.locator(".answer[aria-busy]", has_text="3份报告").wait_for()
+        box = begin(page, "暂停：哪些街道不具备行政执法权？")
         box.fill("它们分属哪里？")
         box.press("Enter")
         page.get_by_text("上一个问题还在回答").wait_for()

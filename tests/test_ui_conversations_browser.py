@@ -11,7 +11,7 @@ import docx
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from ui_browser import ask, chromium, clipped, overflow, settled, watched_page
+from ui_browser import ask, begin, chromium, clipped, overflow, settled, watched_page
 from ui_scripted import HOSTILE, LACKS, REPORTS, ScriptedAssistant
 
 from rag.conversations import Conversations
@@ -200,10 +200,7 @@ def test_another_browser_sees_nothing_of_it(browser, url):
 def test_an_answer_can_be_stopped_and_retried(browser, url, assistant):
     assistant.go_on.clear()
     with watched_page(browser, url) as page:
-        box = page.locator("#question textarea")
-        box.fill("暂停：哪些街道？")
-        box.press("Enter")
-        page.locator(".answer[aria-busy]", has_text="3份报告").wait_for()
+        box = begin(page, "暂停：哪些街道？")
         box.fill("正在写的下一个问题")
         page.get_by_role("button", name="停止").click()
         page.locator(".answer.stopped", has_text="3份报告").wait_for()

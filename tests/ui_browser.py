@@ -101,10 +101,23 @@ def _ended(page) -> bool:
 def ask(page, question: str) -> None:
     """Type a question, send it, and wait for the finished answer."""
     done = page.locator(".answer:not([aria-busy]), .failure").count()
+    send(page, question)
+    page.locator(".answer:not([aria-busy]), .failure").nth(done).wait_for()
+
+
+def begin(page, question: str):
+    """Type a question and send it; return the question box as soon as a first part of the answer is there."""
+    box = send(page, question)
+    page.locator(".answer[aria-busy]", has_text="3份报告").wait_for()
+    return box
+
+
+def send(page, question: str):
+    """Type a question and send it; return the question box."""
     box = page.locator("#question textarea")
     box.fill(question)
     box.press("Enter")
-    page.locator(".answer:not([aria-busy]), .failure").nth(done).wait_for()
+    return box
 
 
 def overflow(page) -> int:

@@ -12,13 +12,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from sklearn.metrics import average_precision_score
 from torch.nn import functional
 
 from training.data import load_items, load_texts
-from training.fit import trainer_of
+from training.fit import BundlingTrainer, trainer_of
 from training.model import NO, YES
 from training.recipes import ReaderRecipe
 from training.splits import split
@@ -58,13 +59,31 @@ def compare(ways: Sequence[str], folder: Path, build: Path, steps: int = STEPS) 
     for name in ways or WAYS:
         result = folder / f"{name.replace(' ', '-')}-{steps}.json"
         if not result.is_file():
-            trainer = trainer_of(WAYS[name], items, texts, folder / "run", build, steps)
+            trainer = trainer_of(WAYS[name], items, texts, folder / "run", build, steps, _JudgingTrainer)
             start = time.perf_counter()
             trainer.train()
             rate = steps * WAYS[name].batch / (time.perf_counter() - start)
             measured = learned(trainer.read[-round(steps * LAST) :]) | {"pairs a second": rate}
             result.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
         print(name, json.dumps(json.loads(result.read_text(encoding="utf-8"))), flush=True)
+
+
+class _JudgingTrainer(BundlingTrainer):
+    """Keeps what was made of each pair before it was learned from.
+
+    Attributes:
+        read: For each step label logits, shape (pairs, 5), and labels.
+    """
+
+    def __init__(self, **arguments: Any) -> None:  # noqa: ANN401 - as Trainer takes them
+        super().__init__(**arguments)
+        self.read: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **options: Any) -> Any:  # noqa: ANN401
+        """Return the loss, and keep what was made of the pairs."""
+        loss, outputs = super().compute_loss(model, inputs, return_outputs=True, **options)
+        self.read.append((outputs["logits"].detach().float().cpu(), inputs["labels"].cpu()))
+        return (loss, outputs) if return_outputs else loss
 
 
 def learned(read: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> dict[str, float]:

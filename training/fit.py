@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -61,7 +60,13 @@ def fit(recipe: ReaderRecipe, folder: Path, build: Path) -> Path:
 
 
 def trainer_of(
-    recipe: ReaderRecipe, items: Sequence[Item], texts: Mapping[str, Text], folder: Path, build: Path, steps: int = -1
+    recipe: ReaderRecipe,
+    items: Sequence[Item],
+    texts: Mapping[str, Text],
+    folder: Path,
+    build: Path,
+    steps: int = -1,
+    kind: type[BundlingTrainer] | None = None,
 ) -> BundlingTrainer:
     """Return what trains the reader.
 
@@ -72,6 +77,7 @@ def trainer_of(
         folder: Takes checkpoints.
         build: Keeps what can be computed again.
         steps: Steps after which it ends; -1: when all pairs were read.
+        kind: What trains; None: no more than ``BundlingTrainer``.
     """
     nearness = Nearness(texts, items, build / "nearness.npz", RETRIEVER)
     sampling = Sampling(
@@ -99,7 +105,7 @@ def trainer_of(
     dataset = PairDataset(pairs, Tokenizer.from_file(str(base / "tokenizer.json")))
     print(f"{len(items)} items, {len(pairs)} pairs, {sum(dataset.lengths) / len(dataset):.0f} tokens each")
     model.standardise(_measured(dataset))
-    return BundlingTrainer(
+    return (kind or BundlingTrainer)(
         model=model,
         args=_arguments(recipe, folder, steps),
         train_dataset=dataset,
@@ -109,21 +115,7 @@ def trainer_of(
 
 
 class BundlingTrainer(Trainer):
-    """Keeps a question and its opposite on one statement in one batch, so that a step tells them apart.
-
-    Attributes:
-        read: For each step label logits and labels, as they were before anything was learned of the pairs.
-    """
-
-    def __init__(self, **arguments: Any) -> None:  # noqa: ANN401 - as Trainer takes them
-        super().__init__(**arguments)
-        self.read: list[tuple[torch.Tensor, torch.Tensor]] = []
-
-    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **options: Any) -> Any:  # noqa: ANN401
-        """Return the loss, and keep what was made of the pairs."""
-        loss, outputs = super().compute_loss(model, inputs, return_outputs=True, **options)
-        self.read.append((outputs["logits"].detach().float().cpu(), inputs["labels"].cpu()))
-        return (loss, outputs) if return_outputs else loss
+    """Keeps a question and its opposite on one statement in one batch, so that a step tells them apart."""
 
     def _get_train_sampler(self, train_dataset: PairDataset | None = None) -> BundleSampler:
         dataset = train_dataset or self.train_dataset

@@ -24,13 +24,12 @@ from transformers.trainer_utils import get_last_checkpoint
 from rag.embedding.bundled import unpacked_model
 from rag.embedding.prefixes import E5
 from training.data import Item, Text, data_hash, load_items, load_texts
+from training.fit import WEIGHTS_FILE
 from training.model import MATRICES
 from training.negatives import Nearness, passages_to_embed
 from training.recipes import RetrieverRecipe
 from training.runs import begin_run
 from training.splits import split
-
-CHECKPOINT_FILE = "model.safetensors"
 
 
 def fit_retriever(recipe: RetrieverRecipe, folder: Path, build: Path) -> None:
@@ -71,7 +70,7 @@ class _AdapterTrainer(SentenceTransformerTrainer):
     """Goes on from a checkpoint of a model with an adapter; the library would load it into one without."""
 
     def _load_from_checkpoint(self, checkpoint_path: str) -> None:
-        self.model[0].auto_model.load_state_dict(load_file(Path(checkpoint_path) / CHECKPOINT_FILE))
+        self.model[0].auto_model.load_state_dict(load_file(Path(checkpoint_path) / WEIGHTS_FILE))
 
 
 def _triples(
